@@ -1,0 +1,22 @@
+"""Federated machine learning for shops whose data must stay home.
+
+`feria.Client` and `feria.AsyncClient` speak to a running node; they load when first named, so that
+importing this package costs nothing.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from feria.client import AsyncClient as AsyncClient
+    from feria.client import Client as Client
+
+__all__ = ["AsyncClient", "Client", "__version__"]
+__version__ = "0.1.0.dev0"
+
+
+def __getattr__(name: str) -> Any:
+    if name in {"AsyncClient", "Client"}:
+        import feria.client
+
+        return getattr(feria.client, name)
+    raise AttributeError(f"module 'feria' has no attribute {name!r}")

@@ -1,0 +1,88 @@
+"""What every test may ask for."""
+
+import os
+from collections.abc import AsyncGenerator, Generator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from servers import DATABASES, fresh_database
+
+from feria.migrations import schema
+from feria.settings import Settings, StorageSettings
+from feria.storage.database import Database, open_database
+
+ROOT = Path(__file__).parent.parent
+if TYPE_CHECKING:
+    from feria.node import Node
+
+NO_DATA = "FERIA_TEST_DATA=none says that the real data are not here"
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real data: `$FERIA_TEST_DATA`, or `shared/data` beside the checkout.
+
+    Skips where there is none.
+    """
+    named = os.environ.get("FERIA_TEST_DATA")
+    if named == "none":
+        pytest.skip(NO_DATA)
+    folder = Path(named) if named else ROOT.parent / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip(f"no real data at {folder}; name their folder in FERIA_TEST_DATA")
+    return folder
+
+
+@pytest.fixture(params=DATABASES)
+async def storage_settings(request: pytest.FixtureRequest) -> AsyncGenerator[StorageSettings]:
+    """An empty database on SQLite, PostgreSQL and MariaDB in turn."""
+    async with fresh_database(request.param) as settings:
+        yield settings
+
+
+@pytest.fixture
+async def database(storage_settings: StorageSettings, tmp_path: Path) -> AsyncGenerator[Database]:
+    """A migrated database, on all three in turn."""
+    async with open_database(storage_settings, tmp_path) as database:
+        await schema.upgrade(database)
+        yield database
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(home=tmp_path / "home", _env_file=None)
+
+
+@pytest.fixture
+async def node(settings: Settings) -> "AsyncGenerator[Node]":
+    from feria.node import open_node
+
+    async with open_node(settings) as node:
+        yield node
+
+
+# --------------------------------------------------- FERIA_TESTS_NO_SKIPS=1: a skip is a failure
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    return _unskipped((yield))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    return _unskipped((yield))
+
+
+def _unskipped(report: Any) -> Any:
+    if not report.skipped or hasattr(report, "wasxfail"):
+        return report
+    if os.environ.get("FERIA_TESTS_NO_SKIPS") != "1" or NO_DATA in str(report.longrepr):
+        return report
+    report.outcome = "failed"
+    report.longrepr = f"Skipped, where nothing may be skipped: {report.longrepr[-1]}"
+    return report
