@@ -1,0 +1,158 @@
+"""The database: SQLite in the home, or PostgreSQL or MariaDB by URL.
+
+One request or task is one transaction. The edge opens it (`transaction()`), whatever runs inside joins
+it by asking again, and it commits once, where it was opened.
+"""
+
+import contextlib
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, event
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+
+from feria.errors import Corrupt, DiskFull, Invalid, Unavailable
+from feria.settings import StorageSettings
+
+DRIVERS = {
+    "sqlite": "sqlite+aiosqlite",
+    "postgresql": "postgresql+asyncpg",
+    "postgres": "postgresql+asyncpg",
+    "mariadb": "mariadb+asyncmy",
+    "mysql": "mariadb+asyncmy",
+}
+
+AfterCommit = Callable[[], Awaitable[None]]
+
+
+@dataclass(slots=True)
+class _Transaction:
+    session: AsyncSession
+    read_only: bool
+    after_commit: list[AfterCommit] = field(default_factory=list)
+
+
+class Database:
+    def __init__(self, engine: AsyncEngine) -> None:
+        self.engine = engine
+        self._reading = engine.execution_options(feria_read_only=True)
+        self._current: ContextVar[_Transaction | None] = ContextVar("transaction", default=None)
+
+    @property
+    def dialect(self) -> str:
+        return self.engine.dialect.name
+
+    @contextlib.asynccontextmanager
+    async def transaction(self, *, read_only: bool = False) -> AsyncGenerator[AsyncSession]:
+        """Join the transaction around this call, or open one that commits at the end of the block.
+
+        No connection is taken before the first statement. Raises `Unavailable` when the database
+        cannot be reached and `DiskFull` when it cannot write; `IntegrityError` passes through, for
+        the caller knows which conflict it means.
+        """
+        current = self._current.get()
+        if current is not None:
+            if current.read_only and not read_only:
+                raise AssertionError("A read-only transaction cannot be written in.")
+            yield current.session
+            return
+        bind = self._reading if read_only else self.engine
+        async with AsyncSession(bind, expire_on_commit=False) as session:
+            opened = _Transaction(session, read_only)
+            token = self._current.set(opened)
+            try:
+                with _translated():
+                    yield session
+                    await session.commit()
+            finally:
+                self._current.reset(token)
+        for deed in opened.after_commit:
+            await deed()
+
+    async def after_commit(self, deed: AfterCommit) -> None:
+        """Do `deed` once the current transaction is durable; never if it is rolled back."""
+        current = self._current.get()
+        if current is None:
+            await deed()
+        else:
+            current.after_commit.append(deed)
+
+
+@contextlib.contextmanager
+def _translated() -> Any:
+    try:
+        yield
+    except IntegrityError:
+        raise
+    except DBAPIError as error:
+        cause = str(error.orig)
+        if "disk is full" in cause or "No space left" in cause:
+            raise DiskFull("The database has no room left on its disk.") from error
+        if "malformed" in cause or "not a database" in cause:
+            raise Corrupt("The database file is damaged; restore it from a backup.") from error
+        if error.connection_invalidated or _is_about_the_connection(error):
+            raise Unavailable("The database does not answer.") from error
+        raise
+    except OSError as error:  # refused or reset before a driver could say it in its own words
+        raise Unavailable(f"The database cannot be reached: {error}.") from error
+
+
+def _is_about_the_connection(error: DBAPIError) -> bool:
+    return type(error).__name__ in {"InterfaceError", "OperationalError"}
+
+
+@contextlib.asynccontextmanager
+async def open_database(settings: StorageSettings, home: Path) -> AsyncGenerator[Database]:
+    """The database the settings name. Connects on first use."""
+    url = database_url(settings, home)
+    if url.get_backend_name() == "sqlite":
+        engine = create_async_engine(url)
+        event.listen(engine.sync_engine, "connect", _prepare_sqlite)
+        event.listen(engine.sync_engine, "begin", _begin_sqlite)
+    else:
+        engine = create_async_engine(url, pool_pre_ping=True, pool_recycle=1800)
+    try:
+        yield Database(engine)
+    finally:
+        await engine.dispose()
+
+
+def database_url(settings: StorageSettings, home: Path) -> URL:
+    """The URL with the driver this project ships. Raises `Invalid` for one it does not know."""
+    if settings.url is None:
+        return URL.create(DRIVERS["sqlite"], database=str(home / "feria.db"))
+    try:
+        url = make_url(settings.url)
+    except ArgumentError as error:
+        raise Invalid("FERIA_STORAGE__URL is no database URL.") from error
+    driver = DRIVERS.get(url.get_backend_name())
+    if driver is None:
+        known = ", ".join(sorted(DRIVERS))
+        raise Invalid(f"No database {url.get_backend_name()!r}; known are {known}.")
+    url = url.set(drivername=driver)
+    return url.update_query_dict({"charset": "utf8mb4"}) if "asyncmy" in driver else url
+
+
+def _prepare_sqlite(connection: Any, record: Any) -> None:
+    connection.isolation_level = None  # we say BEGIN ourselves, below
+    cursor = connection.cursor()
+    for pragma in (
+        "journal_mode = WAL",
+        "synchronous = FULL",  # what was acknowledged survives a power cut, not only a crash
+        "foreign_keys = ON",
+        "busy_timeout = 10000",
+    ):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # A writer takes the lock at once and waits its turn. Begun deferred, it would fail without waiting
+    # when another has written between its first read and its first write.
+    read_only = connection.get_execution_options().get("feria_read_only", False)
+    connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
