@@ -1,0 +1,201 @@
+"""One job, one process, with limits: what may crash or grow does so elsewhere.
+
+A fork server that has imported the heavy libraries once makes a fresh process cost milliseconds. What
+comes back is JSON, so a process that a hostile file has taken over cannot make us unpickle anything.
+"""
+
+import asyncio
+import contextlib
+import logging
+import multiprocessing
+import os
+import resource
+import signal
+import sys
+import threading
+import time
+from collections.abc import AsyncGenerator, Callable
+from multiprocessing.connection import Connection
+from multiprocessing.context import ForkServerContext, ForkServerProcess
+from typing import Any
+
+import msgspec
+
+from feria.errors import Busy, Crashed, FeriaError, OverLimit, revive
+from feria.settings import WorkerSettings
+
+log = logging.getLogger(__name__)
+
+Report = Callable[[str, float], None]
+"""Called with what is being done and the fraction done, 0 to 1."""
+
+
+class Processes:
+    """Runs functions of ours in processes of their own."""
+
+    def __init__(self, settings: WorkerSettings, context: ForkServerContext) -> None:
+        self._settings = settings
+        self._context = context
+        self._places = asyncio.Semaphore(settings.parallel)
+        self._waiting = 0
+
+    async def run(
+        self,
+        deed: Callable[..., Any],
+        *args: Any,
+        seconds: float | None = None,
+        report: Report | None = None,
+    ) -> Any:
+        """Run `deed(*args, report)` and return what it returns, which must be JSON.
+
+        `deed` is a module-level function. Raises the `FeriaError` it raises; `OverLimit` when it
+        outgrows its time or memory; `Crashed` when its process dies; `Busy` when too many wait.
+        Cancelling the caller ends the process.
+        """
+        if self._places.locked() and self._waiting >= self._settings.waiting:
+            raise Busy("All worker processes are taken and the queue is full.", retry_after=5.0)
+        self._waiting += 1
+        try:
+            await self._places.acquire()
+        finally:
+            self._waiting -= 1
+        try:
+            return await self._watch(
+                deed, args, seconds or self._settings.seconds, report or (lambda *_: None)
+            )
+        finally:
+            self._places.release()
+
+    async def _watch(
+        self, deed: Callable[..., Any], args: tuple[Any, ...], seconds: float, report: Report
+    ) -> Any:
+        loop = asyncio.get_running_loop()
+        messages: asyncio.Queue[bytes | None] = asyncio.Queue()
+        ours, theirs = self._context.Pipe(duplex=False)
+        process = self._context.Process(
+            target=_work,
+            args=(theirs, deed, args, seconds, self._settings.memory_mib),
+            daemon=True,
+        )
+        # Starting waits for the fork server, which takes seconds the first time.
+        await asyncio.to_thread(process.start)
+        theirs.close()
+        threading.Thread(target=_forward, args=(ours, loop, messages), daemon=True).start()
+        try:
+            async with asyncio.timeout(seconds):
+                while (message := await messages.get()) is not None:
+                    said = msgspec.json.decode(message)
+                    if "progress" in said:
+                        report(*said["progress"])
+                    elif "error" in said:
+                        raise revive(**said["error"])
+                    else:
+                        return said["result"]
+        except TimeoutError:
+            raise OverLimit(f"The work took longer than the {seconds:g} s it may take.") from None
+        finally:
+            await asyncio.shield(asyncio.to_thread(_end, process))
+        raise _obituary(process.exitcode)
+
+
+@contextlib.asynccontextmanager
+async def open_processes(
+    settings: WorkerSettings, preload: tuple[str, ...] = ()
+) -> AsyncGenerator[Processes]:
+    """`preload` names the modules that each process finds already imported."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__, *preload])
+    yield Processes(settings, context)
+
+
+def _forward(
+    pipe: Connection, loop: asyncio.AbstractEventLoop, messages: "asyncio.Queue[bytes | None]"
+) -> None:
+    """Thread: pass on what the process says; `None` when it will say no more."""
+    with contextlib.suppress(RuntimeError):  # the loop is closed: nobody listens
+        try:
+            while True:
+                loop.call_soon_threadsafe(messages.put_nowait, pipe.recv_bytes())
+        except (EOFError, OSError):
+            loop.call_soon_threadsafe(messages.put_nowait, None)
+        finally:
+            pipe.close()
+
+
+def _end(process: ForkServerProcess) -> None:
+    """One that has said its word leaves by itself; one that has not is ended."""
+    process.join(0.1)
+    if process.exitcode is None:
+        process.kill()
+        process.join()
+
+
+def _obituary(exitcode: int | None) -> FeriaError:
+    if exitcode == -signal.SIGXCPU:
+        return OverLimit("The work used more processor time than it may.")
+    if exitcode == -signal.SIGKILL:
+        return OverLimit("The system ended the work, most likely for want of memory.")
+    cause = f"signal {-exitcode}" if exitcode is not None and exitcode < 0 else f"exit {exitcode}"
+    return Crashed(f"The worker process died ({cause}); the node is well.")
+
+
+# ------------------------------------------------------------------- in the process
+def _work(
+    pipe: Connection,
+    deed: Callable[..., Any],
+    args: tuple[Any, ...],
+    seconds: float,
+    memory_mib: int,
+) -> None:
+    _end_with_node()
+    _limit(seconds, memory_mib)
+    said_at = 0.0
+
+    def report(doing: str, done: float) -> None:
+        nonlocal said_at
+        if time.monotonic() - said_at > 0.05 or done >= 1.0:
+            said_at = time.monotonic()
+            pipe.send_bytes(msgspec.json.encode({"progress": (doing, done)}))
+
+    pipe.send_bytes(_outcome(deed, args, report, memory_mib))
+    pipe.close()
+
+
+def _outcome(deed: Callable[..., Any], args: tuple[Any, ...], report: Report, memory_mib: int) -> bytes:
+    try:
+        return msgspec.json.encode({"result": deed(*args, report)})
+    except FeriaError as error:
+        ours = error
+    except MemoryError:
+        ours = OverLimit(f"The work needed more than the {memory_mib} MiB of memory it may take.")
+    except Exception as error:
+        log.exception("A worker process failed in %s.", deed.__qualname__)
+        ours = Crashed(f"The work failed: {type(error).__name__}: {error}"[:500])
+    return msgspec.json.encode(
+        {"error": {"code": ours.code, "message": ours.message, "details": ours.details}}
+    )
+
+
+def _limit(seconds: float, memory_mib: int) -> None:
+    os.nice(5)  # serving goes first
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    # The caller counts the seconds on the wall; this holds even where the caller cannot.
+    cpu = int(seconds * (os.cpu_count() or 1)) + 5
+    resource.setrlimit(resource.RLIMIT_CPU, (cpu, cpu + 5))
+    if sys.platform == "linux":
+        with open("/proc/self/statm") as statm:
+            held = int(statm.read().split()[0]) * resource.getpagesize()
+        allowed = held + memory_mib * 2**20
+        resource.setrlimit(resource.RLIMIT_AS, (allowed, allowed))
+
+
+def _end_with_node() -> None:
+    """A killed node says goodbye to nobody; its end closes the pipe that `join` waits on."""
+    node = multiprocessing.parent_process()
+    assert node is not None
+
+    def watch() -> None:
+        node.join()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()

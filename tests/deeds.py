@@ -1,0 +1,52 @@
+"""What worker processes are asked to do in tests: a process can only import a module by name."""
+
+import os
+import signal
+import time
+from typing import Any
+
+from feria.errors import NotAnImage
+
+
+def add(a: int, b: int, report: Any) -> int:
+    report("adding", 0.5)
+    report("added", 1.0)
+    return a + b
+
+
+def refuse(report: Any) -> None:
+    raise NotAnImage("Not a picture.", row=3)
+
+
+def fail(report: Any) -> None:
+    raise ZeroDivisionError("division by zero")
+
+
+def die(report: Any) -> None:
+    os.kill(os.getpid(), signal.SIGSEGV)
+
+
+def leave(report: Any) -> None:
+    os._exit(7)
+
+
+def wait(report: Any) -> None:
+    report("waiting", 0.0)
+    time.sleep(60)
+
+
+def grow(report: Any) -> int:
+    return len(bytearray(2**31))
+
+
+def be_anything(report: Any) -> object:
+    return object()
+
+
+def say_pid(report: Any) -> int:
+    return os.getpid()
+
+
+def wait_and_tell(report: Any) -> None:
+    report(str(os.getpid()), 1.0)
+    time.sleep(60)
