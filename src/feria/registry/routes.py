@@ -1,0 +1,87 @@
+"""The shelf over HTTP."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, File, Form, UploadFile
+from fastapi.responses import FileResponse
+from pydantic import Json
+
+from feria.errors import NotFound
+from feria.registry.shelf import Registry
+from feria.registry.wire import Description, Model, ModelList, StateChange
+from feria.storage.blobs import Blobs
+from feria.web.parts import Part
+from feria.web.uploads import on_disk
+
+router = APIRouter(tags=["models"])
+
+
+@router.get("/v1/models")
+async def list_models(registry: Part[Registry]) -> ModelList:
+    """The latest ready version of every model."""
+    return ModelList(models=tuple(await registry.models()))
+
+
+@router.get("/v1/models/{name}")
+async def list_versions(name: str, registry: Part[Registry]) -> ModelList:
+    """Every version of one model, the latest first."""
+    versions = await registry.versions(name)
+    if not versions:
+        raise NotFound(f"No model {name}.")
+    return ModelList(models=tuple(versions))
+
+
+@router.post("/v1/models/{name}", status_code=201)
+async def publish(
+    name: str,
+    file: Annotated[UploadFile, File(description="The ONNX file, its weights inside.")],
+    registry: Part[Registry],
+    description: Annotated[
+        Json[Description] | None,
+        Form(description='JSON: `{"labels": […], "card": "…", "input": {…}}`; all of it optional.'),
+    ] = None,
+    sha256: Annotated[str | None, Form(description="Refuse the file if its digest differs.")] = None,
+) -> Model:
+    """Publish a file as the next version. It is checked in a process of its own, then served at once."""
+    async with on_disk(file) as path:
+        return await registry.publish(name, path, description, sha256=sha256)
+
+
+@router.get("/v1/models/{name}/versions/{version}")
+async def show_version(name: str, version: int, registry: Part[Registry]) -> Model:
+    return await registry.find(name, version)
+
+
+@router.patch("/v1/models/{name}/versions/{version}")
+async def change_state(name: str, version: int, change: StateChange, registry: Part[Registry]) -> Model:
+    """Deprecate a version, which takes it off `latest`, or make it ready again."""
+    return await registry.change_state(name, version, change.state, change.reason)
+
+
+@router.delete("/v1/models/{name}/versions/{version}", status_code=204)
+async def delete_version(name: str, version: int, registry: Part[Registry]) -> None:
+    await registry.delete(name, version)
+
+
+@router.delete("/v1/models/{name}", status_code=204)
+async def delete_model(name: str, registry: Part[Registry]) -> None:
+    """Delete every version. Their numbers are not given out again."""
+    await registry.delete(name)
+
+
+@router.get(
+    "/v1/blobs/{sha256}",
+    response_class=FileResponse,
+    responses={
+        200: {"content": {"application/octet-stream": {}}},
+        206: {"description": "A range."},
+    },
+)
+async def blob(sha256: str, blobs: Part[Blobs]) -> FileResponse:
+    """The bytes of that digest, verified. Ranges are answered; the content never changes."""
+    found = await blobs.find(sha256)
+    return FileResponse(
+        found.path,
+        media_type="application/octet-stream",
+        headers={"ETag": f'"{sha256}"', "Cache-Control": "public, max-age=31536000, immutable"},
+    )

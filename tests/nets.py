@@ -1,0 +1,69 @@
+"""Small networks made by hand, whose answers one can work out in one's head."""
+
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+FLOAT, INT64, STRING = TensorProto.FLOAT, TensorProto.INT64, TensorProto.STRING
+
+
+def model(
+    nodes: list[Any],
+    inputs: dict[str, tuple[int, list[Any]]],
+    outputs: dict[str, tuple[int, list[Any]]],
+    constants: dict[str, Any] | None = None,
+    *,
+    opset: int = 17,
+    domain: str = "",
+) -> onnx.ModelProto:
+    graph = helper.make_graph(
+        nodes,
+        "net",
+        [helper.make_tensor_value_info(name, *kind) for name, kind in inputs.items()],
+        [helper.make_tensor_value_info(name, *kind) for name, kind in outputs.items()],
+        [numpy_helper.from_array(np.asarray(value), name) for name, value in (constants or {}).items()],
+    )
+    opsets = [helper.make_opsetid("", opset)]
+    if domain:
+        opsets.append(helper.make_opsetid(domain, 1))
+    return helper.make_model(graph, opset_imports=opsets, ir_version=8)
+
+
+def linear(weights: list[float], bias: float = 0.0, *, rows: Any = "N") -> bytes:
+    """`[rows, len(weights)]` → `value [rows, 1]`: the weighted sum plus the bias."""
+    return model(
+        [
+            helper.make_node("MatMul", ["x", "w"], ["xw"]),
+            helper.make_node("Add", ["xw", "b"], ["value"]),
+        ],
+        {"x": (FLOAT, [rows, len(weights)])},
+        {"value": (FLOAT, [rows, 1])},
+        {"w": np.array([weights], np.float32).T, "b": np.array([bias], np.float32)},
+    ).SerializeToString()
+
+
+def mean_colour(side: int = 8, *, channels: int = 3, layout: str = "NCHW", batch: Any = "N") -> bytes:
+    """A picture → `prob [N, channels]`: softmax of the mean of each channel, times ten."""
+    whole = [batch, channels, side, side] if layout == "NCHW" else [batch, side, side, channels]
+    axes = [2, 3] if layout == "NCHW" else [1, 2]
+    return model(
+        [
+            helper.make_node("ReduceMean", ["image"], ["mean"], axes=axes, keepdims=0),
+            helper.make_node("Mul", ["mean", "ten"], ["logits"]),
+            helper.make_node("Softmax", ["logits"], ["prob"], axis=1),
+        ],
+        {"image": (FLOAT, whole)},
+        {"prob": (FLOAT, [batch, channels])},
+        {"ten": np.float32(10)},
+    ).SerializeToString()
+
+
+def doubled() -> bytes:
+    """Two inputs that no one has described: `a + b`, any shape."""
+    return model(
+        [helper.make_node("Add", ["a", "b"], ["sum"])],
+        {"a": (FLOAT, ["N", "M", "K"]), "b": (FLOAT, ["N", "M", "K"])},
+        {"sum": (FLOAT, ["N", "M", "K"])},
+    ).SerializeToString()
