@@ -1,0 +1,159 @@
+"""The greedy micro-batcher: a worker takes what is there and never waits for more.
+
+Invariants, with figures in `docs/explanation/inference.md`:
+
+1. A job is answered once, or its caller has been told why not: refused, expired or failed.
+2. Nothing is computed for a caller who is gone, nor after its deadline.
+3. One batch wakes the event loop once, however many jobs it held.
+4. A batch holds jobs of one predictor. A job of another that turns up while gathering is this worker's
+   next batch, so no job is overtaken by more than one batch.
+"""
+
+import asyncio
+import contextlib
+import math
+import queue
+import threading
+import time
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from feria.errors import Busy, Expired, FeriaError
+
+
+class Predictor(Protocol):
+    """One loaded model version. `answer` is called from several threads at once."""
+
+    max_jobs: int
+
+    def answer(self, payloads: Sequence[Any]) -> list[Any]:
+        """One answer, or one `FeriaError`, a payload, in order. A bad payload harms no other."""
+        ...
+
+
+@dataclass(slots=True)
+class Job:
+    predictor: Predictor
+    payload: Any
+    finish: Callable[[Any], Any]
+    future: "asyncio.Future[Any]"
+    deadline: float
+    outcome: Any = None
+
+
+class Batcher:
+    """Worker threads on one queue. `submit` belongs to the event loop, all else to the threads."""
+
+    def __init__(self, threads: int, max_waiting: int) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._queue: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._max_waiting = max_waiting
+        self._waiting = 0
+        self._seconds_a_job = 0.001
+        self._threads = [
+            threading.Thread(target=self._work, name=f"predict-{i}", daemon=True) for i in range(threads)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def submit(
+        self, predictor: Predictor, payload: Any, finish: Callable[[Any], Any], seconds: float
+    ) -> "asyncio.Future[Any]":
+        """Queue one payload; its future holds `finish(answer)`, made in the worker's thread.
+
+        Raises `Busy`, at once, when too many wait. Cancelling the future spares the work if it has not begun.
+        """
+        if self._waiting >= self._max_waiting:
+            wait = self._waiting * self._seconds_a_job / len(self._threads)
+            raise Busy("More predictions wait than this node can answer in time.", retry_after=max(wait, 1.0))
+        self._waiting += 1
+        job = Job(predictor, payload, finish, self._loop.create_future(), time.monotonic() + seconds)
+        self._queue.put(job)
+        return job.future
+
+    def close(self) -> None:
+        for _ in self._threads:
+            self._queue.put(None)
+        for thread in self._threads:
+            thread.join()
+
+    def _work(self) -> None:
+        held: Job | None = None
+        while True:
+            first = held or self._queue.get()
+            held = None
+            if first is None:
+                return
+            batch = [first]
+            # Leave the other workers their share: two halves side by side beat one whole.
+            share = math.ceil((self._queue.qsize() + 1) / len(self._threads))
+            with contextlib.suppress(queue.Empty):
+                while len(batch) < min(share, first.predictor.max_jobs):
+                    job = self._queue.get_nowait()
+                    if job is None:
+                        self._queue.put(None)  # closing: after this batch
+                        break
+                    if job.predictor is not first.predictor:
+                        held = job
+                        break
+                    batch.append(job)
+            began = time.monotonic()
+            _answer(batch, began)
+            spent = (time.monotonic() - began) / len(batch)
+            with contextlib.suppress(RuntimeError):  # the loop has closed: nobody listens
+                self._loop.call_soon_threadsafe(self._deliver, batch, spent)
+
+    def _deliver(self, batch: list[Job], seconds_a_job: float) -> None:
+        self._seconds_a_job += 0.05 * (seconds_a_job - self._seconds_a_job)
+        self._waiting -= len(batch)
+        for job in batch:
+            if job.future.done():
+                continue
+            if isinstance(job.outcome, Exception):
+                job.future.set_exception(job.outcome)
+            else:
+                job.future.set_result(job.outcome)
+
+
+def _answer(batch: list[Job], now: float) -> None:
+    """Fill in each job's outcome; those of callers who left stay as they are."""
+    live = []
+    for job in batch:
+        if job.future.cancelled():
+            continue
+        if job.deadline < now:
+            job.outcome = Expired("The prediction waited past its deadline.")
+        else:
+            live.append(job)
+    if not live:
+        return
+    try:
+        answers = live[0].predictor.answer([job.payload for job in live])
+    except Exception as error:  # a fault of ours; it must end neither the thread nor the callers' patience
+        answers = [error] * len(live)
+    for job, answer in zip(live, answers, strict=True):
+        job.outcome = answer if isinstance(answer, Exception) else _finished(job, answer)
+
+
+def _finished(job: Job, answer: Any) -> Any:
+    try:
+        return job.finish(answer)
+    except Exception as error:
+        return error
+
+
+@contextlib.contextmanager
+def open_batcher(threads: int, max_waiting: int) -> Generator[Batcher]:
+    batcher = Batcher(threads, max_waiting)
+    try:
+        yield batcher
+    finally:
+        batcher.close()
+
+
+def outcome(answer: Any) -> Any:
+    """An answer as a value or as an exception."""
+    if isinstance(answer, FeriaError):
+        raise answer
+    return answer

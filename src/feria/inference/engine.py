@@ -1,0 +1,135 @@
+"""Serves models by name: loads, warms, swaps, predicts.
+
+A version is swapped in by replacing one reference after the new one is warm; batches under way finish on
+the old one, which goes when the last of them ends. So no request ever meets a model that is not ready.
+"""
+
+import asyncio
+import contextlib
+import logging
+import os
+from collections import OrderedDict
+from collections.abc import AsyncGenerator, Callable
+from typing import Any
+
+from feria.errors import FeriaError, NotFound
+from feria.inference.batching import Batcher, open_batcher, outcome
+from feria.inference.predictors import AnyPredictor, load
+from feria.inference.sessions import Session
+from feria.registry.shelf import Registry
+from feria.registry.wire import Model
+from feria.settings import InferenceSettings
+
+log = logging.getLogger(__name__)
+
+INLINE_BYTES = 4096
+"""A larger body takes longer to parse than a change of thread takes."""
+
+
+class Engine:
+    def __init__(self, registry: Registry, batcher: Batcher, settings: InferenceSettings) -> None:
+        self._registry = registry
+        self._batcher = batcher
+        self._settings = settings
+        self._latest: dict[str, AnyPredictor] = {}
+        self._loaded: OrderedDict[tuple[str, int, str], AnyPredictor] = OrderedDict()
+        self._loading = asyncio.Lock()
+        self.ready = False
+
+    async def predict(self, name: str, payload: Any, *, version: int | None = None) -> dict[str, Any]:
+        """Answer one payload; see `predictors` for its forms and its answers.
+
+        Raises `NotFound`, `Invalid`, `NotAnImage`, `TooLarge`, `Busy` or `Expired`.
+        """
+        predictor = await self.predictor(name, version)
+        answer: dict[str, Any] = await self.submit(predictor, payload, lambda answer: answer)
+        return answer
+
+    async def predictor(self, name: str, version: int | None = None) -> AnyPredictor:
+        """The loaded model: the latest, or that version, loaded now if need be. Raises `NotFound`."""
+        if version is None:
+            latest = self._latest.get(name)
+            if latest is not None:
+                return latest
+        else:
+            for key, held in self._loaded.items():
+                if key[:2] == (name, version):
+                    self._loaded.move_to_end(key)
+                    return held
+        return await self._load(await self._registry.find(name, version), latest=version is None)
+
+    def submit(
+        self, predictor: AnyPredictor, payload: Any, finish: Callable[[Any], Any]
+    ) -> "asyncio.Future[Any]":
+        """Queue a payload; the future holds `finish(answer)`. Raises `Busy`."""
+        return self._batcher.submit(predictor, payload, finish, self._settings.deadline_seconds)
+
+    def answer_now(self, predictor: AnyPredictor, payload: bytes) -> dict[str, Any] | None:
+        """The answer of a model that is quicker than a change of thread; `None` asks to `submit`."""
+        if predictor.quick and len(payload) <= INLINE_BYTES:
+            answer: dict[str, Any] = outcome(predictor.answer([payload])[0])
+            return answer
+        return None
+
+    async def refresh(self, name: str) -> None:
+        """Follow the registry: called when a version of `name` came, went or changed."""
+        here = {(row.name, row.version, row.digest) for row in await self._registry.versions(name)}
+        for key in [key for key in self._loaded if key[0] == name and key not in here]:
+            del self._loaded[key]
+        try:
+            await self._load(await self._registry.find(name), latest=True)
+        except NotFound:
+            self._latest.pop(name, None)
+        except FeriaError as error:
+            # The row came from a node that could run it; this one says why it cannot and keeps what it has.
+            log.error("%s cannot be served: %s", name, error.message)
+
+    async def warm_up(self) -> None:
+        """Load what the shelf holds, the most recent first, as far as there is room."""
+        models = sorted(await self._registry.models(), key=lambda row: row.published_at, reverse=True)
+        for model in models[: self._settings.max_loaded]:
+            try:
+                await self._load(model, latest=True)
+            except FeriaError as error:
+                log.error("%s cannot be served: %s", model.reference, error.message)
+        self.ready = True
+
+    async def _load(self, model: Model, *, latest: bool) -> AnyPredictor:
+        key = (model.name, model.version, model.digest)
+        async with self._loading:
+            predictor = self._loaded.get(key)
+            if predictor is None:
+                path = await self._registry.file(model)
+                predictor = await asyncio.to_thread(self._open, model, path)
+                self._loaded[key] = predictor
+            self._loaded.move_to_end(key)
+            if latest:
+                self._latest[model.name] = predictor
+            self._make_room()
+        return predictor
+
+    def _open(self, model: Model, path: Any) -> AnyPredictor:
+        predictor = load(model, Session(path, self._settings.providers), self._settings)
+        predictor.warm()
+        return predictor
+
+    def _make_room(self) -> None:
+        while len(self._loaded) > self._settings.max_loaded:
+            key, oldest = self._loaded.popitem(last=False)
+            if self._latest.get(key[0]) is oldest:
+                del self._latest[key[0]]
+
+
+@contextlib.asynccontextmanager
+async def open_engine(registry: Registry, settings: InferenceSettings) -> AsyncGenerator[Engine]:
+    """Serving at once; `ready` once all that was on the shelf is warm."""
+    with open_batcher(settings.threads or os.cpu_count() or 1, settings.max_waiting) as batcher:
+        engine = Engine(registry, batcher, settings)
+        registry.subscribe(engine.refresh)
+        warming = asyncio.create_task(engine.warm_up())
+        try:
+            yield engine
+        finally:
+            warming.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await warming
