@@ -6,14 +6,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from servers import DATABASES, fresh_database
 
 from feria.migrations import schema
 from feria.settings import Settings, StorageSettings
 from feria.storage.database import Database, open_database
+from servers import DATABASES, fresh_database
 
 ROOT = Path(__file__).parent.parent
 if TYPE_CHECKING:
+    import httpx
+
     from feria.node import Node
 
 NO_DATA = "FERIA_TEST_DATA=none says that the real data are not here"
@@ -65,6 +67,20 @@ async def node(settings: Settings) -> "AsyncGenerator[Node]":
 
     async with open_node(settings) as node:
         yield node
+
+
+@pytest.fixture
+async def http(settings: Settings) -> "AsyncGenerator[httpx.AsyncClient]":
+    """Speaks to a whole application in this process."""
+    import httpx
+
+    from feria.app import open_app
+
+    async with (
+        open_app(settings) as (app, _),
+        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://node") as http,
+    ):
+        yield http
 
 
 # --------------------------------------------------- FERIA_TESTS_NO_SKIPS=1: a skip is a failure

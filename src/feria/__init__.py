@@ -4,6 +4,7 @@
 importing this package costs nothing.
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -16,7 +17,5 @@ __version__ = "0.1.0.dev0"
 
 def __getattr__(name: str) -> Any:
     if name in {"AsyncClient", "Client"}:
-        import feria.client
-
-        return getattr(feria.client, name)
+        return getattr(import_module("feria.client"), name)
     raise AttributeError(f"module 'feria' has no attribute {name!r}")

@@ -19,7 +19,7 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from feria.errors import Busy, Expired, FeriaError
+from feria.errors import Busy, Expired
 
 
 class Predictor(Protocol):
@@ -150,10 +150,3 @@ def open_batcher(threads: int, max_waiting: int) -> Generator[Batcher]:
         yield batcher
     finally:
         batcher.close()
-
-
-def outcome(answer: Any) -> Any:
-    """An answer as a value or as an exception."""
-    if isinstance(answer, FeriaError):
-        raise answer
-    return answer

@@ -13,8 +13,8 @@ from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
 from feria.errors import FeriaError, NotFound
-from feria.inference.batching import Batcher, open_batcher, outcome
-from feria.inference.predictors import AnyPredictor, load
+from feria.inference.batching import Batcher, open_batcher
+from feria.inference.predictors import AnyPredictor, RowPredictor, load
 from feria.inference.sessions import Session
 from feria.registry.shelf import Registry
 from feria.registry.wire import Model
@@ -66,9 +66,8 @@ class Engine:
 
     def answer_now(self, predictor: AnyPredictor, payload: bytes) -> dict[str, Any] | None:
         """The answer of a model that is quicker than a change of thread; `None` asks to `submit`."""
-        if predictor.quick and len(payload) <= INLINE_BYTES:
-            answer: dict[str, Any] = outcome(predictor.answer([payload])[0])
-            return answer
+        if isinstance(predictor, RowPredictor) and predictor.quick and len(payload) <= INLINE_BYTES:
+            return predictor.answer_one(payload)
         return None
 
     async def refresh(self, name: str) -> None:

@@ -62,21 +62,26 @@ class RowPredictor(_Loaded):
         times = []
         for _ in range(15):
             began = time.perf_counter()
-            self.answer([payload])
+            self.answer_one(payload)
             times.append(time.perf_counter() - began)
         self.quick = statistics.median(times) < self._inline_seconds
 
+    def answer_one(self, payload: RowPayload) -> dict[str, Any]:
+        """Raises `Invalid`."""
+        table = self._reader.read(payload)
+        return self._describe(self._run([table]), 0, table.n)
+
     def answer(self, payloads: Sequence[RowPayload]) -> list[dict[str, Any] | FeriaError]:
+        if len(payloads) == 1:
+            return [_attempt(self.answer_one, payloads[0])]
         tables = [_attempt(self._reader.read, payload) for payload in payloads]
         good = [table for table in tables if isinstance(table, Table)]
         if not good:
             return tables
         try:
             outputs = self._run(good)
-        except FeriaError as error:
-            if len(payloads) == 1:
-                return [error]
-            return [self.answer([payload])[0] for payload in payloads]  # find the one it is about
+        except FeriaError:
+            return [_attempt(self.answer_one, payload) for payload in payloads]  # find the one it is about
         answers: list[dict[str, Any] | FeriaError] = []
         start = 0
         for table in tables:
@@ -88,20 +93,20 @@ class RowPredictor(_Loaded):
         return answers
 
     def _run(self, tables: list[Table]) -> dict[str, Array]:
-        if not self._session.batches and sum(table.n for table in tables) > 1:
-            return self._run_one_by_one(tables[0])
+        numbers = _joined([table.numbers for table in tables])
+        texts = _joined([table.texts for table in tables])
+        if self._session.batches or len(numbers) == 1:
+            return self._call(numbers, texts)
+        singly = [self._call(numbers[i : i + 1], texts[i : i + 1]) for i in range(len(numbers))]
+        return {name: np.concatenate([outputs[name] for outputs in singly]) for name in self._wanted}
+
+    def _call(self, numbers: Array, texts: Array) -> dict[str, Array]:
         feeds = {}
         if name := self._input.numbers_input:
-            feeds[name] = _joined([table.numbers for table in tables])
+            feeds[name] = numbers
         if name := self._input.texts_input:
-            feeds[name] = _joined([table.texts for table in tables])
+            feeds[name] = texts
         return self._session.run(feeds, self._wanted)
-
-    def _run_one_by_one(self, table: Table) -> dict[str, Array]:
-        single = [
-            self._run([Table(1, table.numbers[i : i + 1], table.texts[i : i + 1])]) for i in range(table.n)
-        ]
-        return {name: np.concatenate([outputs[name] for outputs in single]) for name in self._wanted}
 
     def _describe(self, outputs: dict[str, Array], start: int, end: int) -> dict[str, Any]:
         answer = dict(self.head)

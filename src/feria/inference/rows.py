@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 import numpy as np
@@ -15,21 +15,25 @@ Scalar = float | str | bool | None
 Row = Sequence[Scalar] | Mapping[str, Scalar]
 
 
-class _Numbers(msgspec.Struct, forbid_unknown_fields=True):
-    rows: list[list[float | None]]
-
-
 class _Rows(msgspec.Struct, forbid_unknown_fields=True):
     rows: list[list[Scalar] | dict[str, Scalar]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Table:
     """`numbers` float32 `[n, numbers]`, missing is NaN; `texts` object `[n, texts]`, missing is ""."""
 
     n: int
     numbers: np.ndarray[Any, Any]
     texts: np.ndarray[Any, Any]
+
+
+def _numbers_alone(columns: int) -> type[Any]:
+    """Rows of that many numbers that float32 holds: whatever passes needs no second look."""
+    number = Annotated[float, msgspec.Meta(ge=-LARGEST, le=LARGEST)]
+    row = Annotated[list[number], msgspec.Meta(min_length=columns, max_length=columns)]
+    rows = Annotated[list[row], msgspec.Meta(min_length=1)]
+    return msgspec.defstruct("Rows", [("rows", rows)], forbid_unknown_fields=True)
 
 
 class RowReader:
@@ -42,22 +46,18 @@ class RowReader:
         self._texts = [i for i, column in enumerate(wanted.columns) if column.kind == "text"]
         self._required = [i for i, column in enumerate(wanted.columns) if not column.nullable]
         self._only_numbers = not self._texts
-        self._fast = msgspec.json.Decoder(_Numbers)
+        self._fast = msgspec.json.Decoder(_numbers_alone(len(self._names)))
         self._slow = msgspec.json.Decoder(_Rows)
-        self._no_texts = np.empty((0, 0), object)
 
     def read(self, payload: bytes | Sequence[Row]) -> Table:
         """`{"rows": [...]}` as JSON, or the rows themselves. Raises `Invalid`."""
         if self._only_numbers and isinstance(payload, bytes):
             try:
-                rows: Any = self._fast.decode(payload).rows
-                with np.errstate(over="ignore"):  # infinity is looked for below
-                    numbers = np.array(rows, np.float32)
-            except (msgspec.DecodeError, ValueError, OverflowError):
-                pass  # by name, ragged, or wrong: the slow way finds out and says which
+                numbers = np.array(self._fast.decode(payload).rows, np.float32)
+            except msgspec.DecodeError:
+                pass  # by name, with gaps, or wrong: the slow way finds out and says which
             else:
-                if numbers.shape == (len(rows), len(self._names)) and np.isfinite(numbers).all():
-                    return Table(len(rows), numbers, self._no_texts)
+                return Table(len(numbers), numbers, np.empty((len(numbers), 0), object))
         return self._table(self._rows(payload))
 
     def _rows(self, payload: bytes | Sequence[Row]) -> list[Sequence[Scalar]]:

@@ -78,8 +78,13 @@ class Processes:
             daemon=True,
         )
         # Starting waits for the fork server, which takes seconds the first time.
-        await asyncio.to_thread(process.start)
-        theirs.close()
+        try:
+            await asyncio.to_thread(process.start)
+        except (OSError, EOFError):  # it died, or the fork server did, while we were telling it what to do
+            ours.close()
+            raise Crashed("A worker process died before it could begin; try again.") from None
+        finally:
+            theirs.close()
         threading.Thread(target=_forward, args=(ours, loop, messages), daemon=True).start()
         try:
             async with asyncio.timeout(seconds):

@@ -106,8 +106,10 @@ async def send_json(send: Send, body: bytes, status: int = 200, extra: dict[str,
 
 def header(scope: Scope, name: bytes) -> bytes:
     """The first header of that lower-case name, or nothing."""
-    value: bytes = next((value for key, value in scope["headers"] if key == name), b"")
-    return value
+    for key, value in scope["headers"]:
+        if key == name:
+            return bytes(value)
+    return b""
 
 
 class BodyLimit:

@@ -10,8 +10,9 @@ from typing import Any, Concatenate, ParamSpec
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from feria.errors import Busy, DiskFull, FeriaError, Invalid
 
@@ -101,6 +102,10 @@ def add_error_replies(app: FastAPI) -> None:
         said = {"error": phrase, "detail": str(error.detail)}
         return JSONResponse(said, error.status_code, error.headers)
 
+    async def nobody(request: Request, error: Exception) -> Response:
+        return Response(status_code=400)  # the caller hung up, or was refused already
+
     app.add_exception_handler(HTTPException, framework)
+    app.add_exception_handler(ClientDisconnect, nobody)
     for kind in (FeriaError, RequestValidationError, OSError, Exception):
         app.add_exception_handler(kind, reply)

@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
-from fastapi import UploadFile
+from starlette.datastructures import UploadFile
 
 from feria.storage.blobs import disk_errors
 

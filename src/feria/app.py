@@ -1,0 +1,102 @@
+"""From a node to an ASGI application."""
+
+import contextlib
+from collections.abc import AsyncGenerator
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.responses import JSONResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+import feria
+from feria.compat import nodo
+from feria.inference import routes as inference
+from feria.inference.engine import Engine
+from feria.learning import routes as learning
+from feria.node import Node, open_node
+from feria.registry import routes as registry
+from feria.settings import Settings
+from feria.web.bare import BareRoutes, BodyLimit
+from feria.web.home import add_home
+from feria.web.parts import Part
+from feria.web.replies import add_error_replies
+
+MIB = 2**20
+
+
+def create_app(settings: Settings) -> ASGIApp:
+    """The application; its lifespan opens and closes the node."""
+    web = settings.web
+    limited = BodyLimit(
+        create_api(settings), body_bytes=web.max_body_mib * MIB, upload_bytes=web.max_upload_mib * MIB
+    )
+    return BareRoutes(limited, [inference.ROUTE])
+
+
+def create_api(settings: Settings) -> FastAPI:
+    """All that FastAPI answers and describes; the hot routes, which it does not, are described here too."""
+
+    @contextlib.asynccontextmanager
+    async def lifespan(api: FastAPI) -> AsyncGenerator[dict[str, Any]]:
+        async with open_node(settings) as node:
+            yield {"parts": node.parts}
+
+    api = FastAPI(
+        title="feria",
+        version=feria.__version__,
+        description="Train, publish and serve models. Data stay home.",
+        lifespan=lifespan,
+        docs_url=None,  # its page loads scripts from elsewhere
+        redoc_url=None,
+    )
+    add_error_replies(api)
+    for routes in (registry, learning, nodo):
+        api.include_router(routes.router)
+    _add_health(api)
+    add_home(api)
+    _describe_hot_routes(api)
+    return api
+
+
+@contextlib.asynccontextmanager
+async def open_app(settings: Settings) -> AsyncGenerator[tuple[ASGIApp, Node]]:
+    """An application with its node open, for callers in this process that speak no lifespan."""
+    app = create_app(settings)
+    async with open_node(settings) as node:
+
+        async def with_parts(scope: Scope, receive: Receive, send: Send) -> None:
+            await app({**scope, "state": {"parts": node.parts}}, receive, send)
+
+        yield with_parts, node
+
+
+def _add_health(api: FastAPI) -> None:
+    @api.get("/livez", tags=["node"])
+    async def live() -> dict[str, str]:
+        """The process answers."""
+        return {"status": "live"}
+
+    @api.get("/readyz", tags=["node"], responses={503: {"description": "Still warming up."}})
+    async def ready(engine: Part[Engine]) -> JSONResponse:
+        """Every model on the shelf that fits is loaded and warm."""
+        if engine.ready:
+            return JSONResponse({"status": "ready"})
+        return JSONResponse({"status": "warming"}, 503, {"Retry-After": "1"})
+
+
+def _describe_hot_routes(api: FastAPI) -> None:
+    described = api.openapi
+
+    def openapi() -> dict[str, Any]:
+        if api.openapi_schema is None:
+            document = described()
+            schemas = document.setdefault("components", {}).setdefault("schemas", {})
+            for answer in inference.ANSWERS:
+                schema = answer.model_json_schema(ref_template="#/components/schemas/{model}")
+                schemas |= schema.pop("$defs", {})
+                schemas[answer.__name__] = schema
+            document["paths"] |= inference.OPENAPI
+            api.openapi_schema = document
+        return api.openapi_schema
+
+    api.openapi = openapi  # type: ignore[method-assign]

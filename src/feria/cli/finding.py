@@ -1,0 +1,126 @@
+"""Which node a command speaks to.
+
+The one that --url or FERIA_URL names; otherwise the one that runs on this home; otherwise the command
+opens the home itself, for as long as it takes. It is the same client each time.
+"""
+
+import contextlib
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from feria.errors import Conflict, Invalid
+
+if TYPE_CHECKING:
+    from feria.cli.node_lock import NodeLock
+    from feria.client import AsyncClient
+    from feria.settings import Settings
+
+T = TypeVar("T")
+
+WAIT_SECONDS = 20.0
+"""How long to wait for a node that is starting, or for another command to end."""
+
+
+def speak(deed: "Callable[[AsyncClient], Awaitable[T]]") -> T:
+    """Run `deed` with a client for the node of this command."""
+    import asyncio
+
+    url = click.get_current_context().meta.get("feria.url")
+    settings = read_settings()
+
+    async def run() -> T:
+        async with open_client(url, settings) as client:
+            return await deed(client)
+
+    return asyncio.run(run())
+
+
+@contextlib.asynccontextmanager
+async def open_client(url: str | None, settings: "Settings") -> "AsyncGenerator[AsyncClient]":
+    from feria.client import AsyncClient
+
+    if url is not None:
+        async with AsyncClient(url) as client:
+            yield client
+        return
+    found = await _node_or_lock(settings.home)
+    if isinstance(found, str):
+        async with AsyncClient(found) as client:
+            yield client
+        return
+    with found:
+        from feria.app import create_app
+        from feria.cli.in_process import InProcess, opened
+
+        app = create_app(settings)
+        async with (
+            opened(app) as state,
+            AsyncClient("http://127.0.0.1", transport=InProcess(app, state)) as client,
+        ):
+            yield client
+
+
+async def _node_or_lock(home: Path) -> "str | NodeLock":
+    import anyio
+
+    from feria.cli.node_lock import NodeLock, take
+
+    deadline = time.monotonic() + WAIT_SECONDS
+    while True:
+        found = take(home)
+        if isinstance(found, NodeLock):
+            return found
+        if found.url is not None:
+            return found.url
+        if time.monotonic() > deadline:
+            raise Conflict(
+                f"Another feria command (process {found.pid}) is at work in {home}. "
+                "Wait for it to end; commands of a node that runs (`feria serve`) share it."
+            )
+        await anyio.sleep(0.05)
+
+
+def home_to_serve(home: Path) -> "NodeLock":
+    """Take the home for a node. Raises `Conflict` when it is another's."""
+    from feria.cli.node_lock import NodeLock, take
+
+    deadline = time.monotonic() + 1.0  # a command may be just ending
+    while True:
+        found = take(home)
+        if isinstance(found, NodeLock):
+            return found
+        if found.url is not None:
+            raise Conflict(
+                f"A node already runs on {home}, at {found.url} (process {found.pid}). "
+                "Give this one a home of its own with --home."
+            )
+        if time.monotonic() > deadline:
+            raise Conflict(f"Another feria command (process {found.pid}) is at work in {home}.")
+        time.sleep(0.05)
+
+
+def read_settings(**web: Any) -> "Settings":
+    """Settings of the environment and `.env`, with what the command line says on top."""
+    from pydantic import ValidationError
+    from pydantic_settings import SettingsError
+
+    from feria.settings import Settings, WebSettings
+
+    home: Path | None = click.get_current_context().meta.get("feria.home")
+    try:
+        settings = Settings() if home is None else Settings(home=home)
+        said = {name: value for name, value in web.items() if value is not None}
+        if said:
+            merged = WebSettings.model_validate(settings.web.model_dump() | said)
+            settings = settings.model_copy(update={"web": merged})
+    except ValidationError as error:
+        fault = error.errors()[0]
+        name = "FERIA_" + "__".join(str(step).upper() for step in fault["loc"])
+        raise Invalid(f"The setting {name} will not do: {fault['msg']}.") from None
+    except SettingsError as error:
+        raise Invalid(f"The settings cannot be read: {error}.") from None
+    return settings

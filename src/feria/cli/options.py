@@ -1,0 +1,104 @@
+"""What commands have in common: how they take a node, a model and a number of things."""
+
+import inspect
+import re
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple, get_type_hints
+
+import click
+import typer
+from typer.core import TyperCommand, TyperOption
+
+from feria.errors import Invalid
+
+URL_HELP = "Speak to the node at this address instead of one on this machine."
+HOME_HELP = "Folder of all that a node keeps."
+
+
+class HomeCommand(TyperCommand):
+    """A command that works on a home: --home may stand after it as well as before."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _restore_help(self)
+        self.params.append(_node_option("--home", "DIR", HOME_HELP, Path, show_default="var"))
+
+
+class NodeCommand(HomeCommand):
+    """A command that speaks to a node: takes --url likewise."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.params.append(_node_option("--url", "URL", URL_HELP, str))
+
+
+def _node_option(name: str, metavar: str, text: str, kind: type, **more: Any) -> TyperOption:
+    return TyperOption(
+        param_decls=[name],
+        type=click.types.FuncParamType(kind),
+        metavar=metavar,
+        help=text,
+        expose_value=False,
+        callback=remember,
+        rich_help_panel="Node",
+        **more,
+    )
+
+
+def remember(context: click.Context, option: Any, value: Any) -> Any:
+    """Keeps --url or --home for `finding.speak`, whichever command it stood behind."""
+    if value is not None:
+        context.meta[f"feria.{option.name}"] = value
+    return value
+
+
+def _restore_help(command: click.Command) -> None:
+    """click 8.4 and later forget the help that Typer 0.20 gave an argument; give it back."""
+    assert command.callback is not None
+    hints = get_type_hints(inspect.unwrap(command.callback), include_extras=True)
+    for parameter in command.params:
+        if isinstance(parameter, click.Argument) and not getattr(parameter, "help", None):
+            (said,) = hints[parameter.name].__metadata__
+            parameter.help = said.help  # type: ignore[attr-defined,unused-ignore]
+
+
+class Reference(NamedTuple):
+    """A model, and which version of it; none is the latest."""
+
+    name: str
+    version: int | None
+
+
+def reference(text: str) -> Reference:
+    matched = re.fullmatch(r"([^@]+)(?:@v?([0-9]{1,9}))?", text)
+    if matched is None:
+        raise typer.BadParameter(f"'{text}' is no model; write NAME or NAME@VERSION, like heart@2.")
+    return Reference(matched[1], int(matched[2]) if matched[2] else None)
+
+
+ModelArgument = Annotated[
+    Reference,
+    typer.Argument(
+        metavar="MODEL",
+        help="NAME, or NAME@VERSION: `heart`, or `heart@2`.",
+        parser=reference,
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+
+
+def model_name(file: str) -> str:
+    """A name for a model from the name of a file. May be empty."""
+    stem = re.split(r"[\\/]", file)[-1]
+    while re.search(r"\.(csv|tsv|parquet|onnx|gz|txt)$", stem, re.IGNORECASE):
+        stem = stem.rpartition(".")[0]
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-._")[:64]
+
+
+def read_text(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise Invalid(f"Cannot read {file}: {error.strerror}.") from None
+    except UnicodeDecodeError:
+        raise Invalid(f"{file} is not UTF-8 text.") from None

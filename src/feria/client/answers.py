@@ -1,0 +1,212 @@
+"""How answers are read, piece by piece as they arrive, whoever carries them."""
+
+import contextlib
+import errno
+import hashlib
+import json
+import os
+import tempfile
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, ClassVar, Generic, TypeVar
+
+from feria.errors import (
+    Busy,
+    Corrupt,
+    DiskFull,
+    FeriaError,
+    Invalid,
+    NotAllowed,
+    TooLarge,
+    Unavailable,
+    revive,
+)
+from feria.registry.wire import Model
+
+A = TypeVar("A", covariant=True)
+
+
+class Reader(ABC, Generic[A]):
+    """Is fed an answer's body, and makes something of it."""
+
+    blocks: ClassVar[bool] = False
+    """Whether `finish` waits for a disk."""
+
+    @abstractmethod
+    def feed(self, piece: bytes) -> None: ...
+
+    @abstractmethod
+    def finish(self) -> A:
+        """The answer, once all of it was fed."""
+
+    def close(self) -> None:
+        """Let go of what is held, whether it went well or not."""
+
+
+class Parsed(Reader[A]):
+    """A body taken whole."""
+
+    def __init__(self, parse: Callable[[bytes], A]) -> None:
+        self._parse = parse
+        self._body = bytearray()
+
+    def feed(self, piece: bytes) -> None:
+        self._body += piece
+
+    def finish(self) -> A:
+        try:
+            return self._parse(bytes(self._body))
+        except ValueError as error:
+            raise Unavailable(f"The answer is none that a feria node gives: {error}") from error
+
+
+class Nothing(Reader[None]):
+    def feed(self, piece: bytes) -> None: ...
+
+    def finish(self) -> None: ...
+
+
+class Yes(Reader[bool]):
+    """That there was an answer is the answer."""
+
+    def feed(self, piece: bytes) -> None: ...
+
+    def finish(self) -> bool:
+        return True
+
+
+class SavedFile(Reader[Path]):
+    """A file that appears whole, with the sha256 it should have, or not at all."""
+
+    blocks = True
+
+    def __init__(self, target: Path, sha256: str | None) -> None:
+        self._target = target
+        self._expected = sha256
+        self._sha256 = hashlib.sha256()
+        with _disk(target):
+            descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part")
+        self._part = Path(name)
+        self._file = os.fdopen(descriptor, "wb")
+
+    def feed(self, piece: bytes) -> None:
+        self._sha256.update(piece)
+        with _disk(self._target):
+            self._file.write(piece)
+
+    def finish(self) -> Path:
+        arrived = self._sha256.hexdigest()
+        if self._expected is not None and arrived != self._expected.lower():
+            raise Corrupt(f"What arrived has sha256 {arrived}, not {self._expected}.")
+        with _disk(self._target):
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            self._part.chmod(0o644)  # a temporary file is its owner's alone
+            self._part.replace(self._target)
+        return self._target
+
+    def close(self) -> None:
+        with contextlib.suppress(OSError):
+            self._file.close()
+        self._part.unlink(missing_ok=True)
+
+
+class Trained(Reader[Model]):
+    """Server-sent events: progress, and in the end the model or an error."""
+
+    def __init__(self, on_progress: Callable[[str, float], object] | None) -> None:
+        self._on_progress = on_progress
+        self._events = Events()
+        self._model: Model | None = None
+
+    def feed(self, piece: bytes) -> None:
+        for name, data in self._events.feed(piece):
+            if name == "progress" and self._on_progress is not None:
+                said = json.loads(data)
+                self._on_progress(said["doing"], said["done"])
+            elif name == "trained":
+                self._model = Model.model_validate_json(data)
+            elif name == "error":
+                raise _spoken(json.loads(data))
+
+    def finish(self) -> Model:
+        if self._model is None:
+            raise Unavailable("The node stopped speaking before training was over.")
+        return self._model
+
+
+class Events:
+    """Takes a `text/event-stream` apart, wherever its pieces are cut.
+
+    https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
+    """
+
+    def __init__(self) -> None:
+        self._rest = b""
+        self._name = ""
+        self._data: list[str] = []
+
+    def feed(self, piece: bytes) -> Iterator[tuple[str, str]]:
+        """Yields name and data of each event that this piece completes."""
+        *lines, self._rest = (self._rest + piece).split(b"\n")
+        for line in lines:
+            text = line.removesuffix(b"\r").decode()
+            if text:
+                field, _, value = text.partition(":")
+                self._take(field, value.removeprefix(" "))
+            elif self._data:
+                yield self._name or "message", "\n".join(self._data)
+                self._name, self._data = "", []
+
+    def _take(self, field: str, value: str) -> None:
+        if field == "event":
+            self._name = value
+        elif field == "data":
+            self._data.append(value)
+
+
+class Refusal(Reader[Any]):
+    """An answer that is no success: reading it raises the error the node raised."""
+
+    def __init__(self, status: int, headers: Mapping[str, str]) -> None:
+        self._status = status
+        self._headers = headers
+        self._body = bytearray()
+
+    def feed(self, piece: bytes) -> None:
+        self._body += piece
+
+    def finish(self) -> Any:
+        try:
+            error = _spoken(json.loads(self._body))
+        except (ValueError, KeyError, TypeError):
+            error = self._guess()
+        if isinstance(error, Busy):
+            with contextlib.suppress(ValueError):  # an HTTP date; nodes give seconds
+                error.retry_after = float(self._headers.get("retry-after", error.retry_after))
+        raise error
+
+    def _guess(self) -> FeriaError:
+        """Something that speaks HTTP but is no node: most likely a proxy on the way to one."""
+        if self._status == 413:
+            return TooLarge("Something on the way to the node takes no body this large.")
+        if self._status in {401, 403, 407}:
+            return NotAllowed(f"Something on the way to the node wants to know who asks ({self._status}).")
+        return Unavailable(
+            f"No feria node spoke there: the answer was a bare {self._status}. Check the address."
+        )
+
+
+def _spoken(said: dict[str, Any]) -> FeriaError:
+    details = {key: value for key, value in said.items() if key not in {"error", "detail"}}
+    return revive(said["error"], said["detail"], details)
+
+
+@contextlib.contextmanager
+def _disk(target: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        kind = DiskFull if error.errno in {errno.ENOSPC, errno.EDQUOT} else Invalid
+        raise kind(f"Cannot write {target}: {error.strerror or error}.") from error

@@ -1,0 +1,101 @@
+"""The client that is awaited."""
+
+import functools
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack, ExitStack, closing
+from types import TracebackType
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, Self, TypeVar
+
+from feria.client import calls
+from feria.client.exchange import Tries, options, plainly, reader, request, signature
+from feria.errors import FeriaError
+
+if TYPE_CHECKING:
+    import httpx
+
+P = ParamSpec("P")
+A = TypeVar("A")
+
+
+def _sent(
+    describe: Callable[P, calls.Call[A]],
+) -> Callable[Concatenate["AsyncClient", P], Awaitable[A]]:
+    @functools.wraps(describe)
+    async def method(self: "AsyncClient", /, *args: P.args, **kwargs: P.kwargs) -> A:
+        return await self.send(describe(*args, **kwargs))
+
+    method.__signature__ = signature(describe)  # type: ignore[attr-defined]
+    return method
+
+
+class AsyncClient:
+    """`Client`, for asyncio and trio. Tasks may share one."""
+
+    def __init__(
+        self,
+        url: str | None = None,
+        *,
+        patience: float = 30.0,
+        transport: "httpx.AsyncBaseTransport | None" = None,
+    ) -> None:
+        import httpx
+
+        self._http = httpx.AsyncClient(transport=transport, **options(url))
+        self._patience = patience
+
+    models = _sent(calls.models)
+    model = _sent(calls.model)
+    versions = _sent(calls.versions)
+    publish = _sent(calls.publish)
+    deprecate = _sent(calls.deprecate)
+    restore = _sent(calls.restore)
+    delete = _sent(calls.delete)
+    download = _sent(calls.download)
+    train = _sent(calls.train)
+    predict = _sent(calls.predict)
+    classify = _sent(calls.classify)
+    ready = _sent(calls.ready)
+
+    @property
+    def url(self) -> str:
+        return str(self._http.base_url).rstrip("/")
+
+    async def send(self, call: calls.Call[A]) -> A:
+        """Send one call as often as it takes. Raises the `FeriaError` that the node raised."""
+        import anyio
+
+        tries = Tries(call, self._patience)
+        while True:
+            try:
+                return await self._once(call)
+            except FeriaError as error:
+                if call.unless is not None:
+                    return call.unless(error)
+                pause = tries.pause(error)
+            await anyio.sleep(pause)
+
+    async def _once(self, call: calls.Call[A]) -> A:
+        import anyio.to_thread
+
+        async with AsyncExitStack() as stack:
+            stack.enter_context(plainly(self._http.base_url, call))
+            files = stack.enter_context(ExitStack())
+            answer = await stack.enter_async_context(self._http.stream(**request(call, files)))
+            body = stack.enter_context(closing(reader(call, answer.status_code, answer.headers)))
+            async for piece in answer.aiter_bytes():
+                body.feed(piece)
+            return await anyio.to_thread.run_sync(body.finish) if body.blocks else body.finish()
+
+    async def close(self) -> None:
+        await self._http.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()

@@ -1,0 +1,99 @@
+"""The client that waits for each answer."""
+
+import functools
+import time
+from collections.abc import Callable
+from contextlib import ExitStack, closing
+from types import TracebackType
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, Self, TypeVar
+
+from feria.client import calls
+from feria.client.exchange import Tries, options, plainly, reader, request, signature
+from feria.errors import FeriaError
+
+if TYPE_CHECKING:
+    import httpx
+
+P = ParamSpec("P")
+A = TypeVar("A")
+
+
+def _sent(describe: Callable[P, calls.Call[A]]) -> Callable[Concatenate["Client", P], A]:
+    @functools.wraps(describe)
+    def method(self: "Client", /, *args: P.args, **kwargs: P.kwargs) -> A:
+        return self.send(describe(*args, **kwargs))
+
+    method.__signature__ = signature(describe)  # type: ignore[attr-defined]
+    return method
+
+
+class Client:
+    """Speaks to the node at `url`, by default the one FERIA_URL names or http://127.0.0.1:8000.
+
+    A busy node is asked again, when it says to, for `patience` seconds in all. Threads may share a
+    client. Closing it, or leaving its `with` block, closes its connections.
+    """
+
+    def __init__(
+        self,
+        url: str | None = None,
+        *,
+        patience: float = 30.0,
+        transport: "httpx.BaseTransport | None" = None,
+    ) -> None:
+        import httpx
+
+        self._http = httpx.Client(transport=transport, **options(url))
+        self._patience = patience
+
+    models = _sent(calls.models)
+    model = _sent(calls.model)
+    versions = _sent(calls.versions)
+    publish = _sent(calls.publish)
+    deprecate = _sent(calls.deprecate)
+    restore = _sent(calls.restore)
+    delete = _sent(calls.delete)
+    download = _sent(calls.download)
+    train = _sent(calls.train)
+    predict = _sent(calls.predict)
+    classify = _sent(calls.classify)
+    ready = _sent(calls.ready)
+
+    @property
+    def url(self) -> str:
+        return str(self._http.base_url).rstrip("/")
+
+    def send(self, call: calls.Call[A]) -> A:
+        """Send one call as often as it takes. Raises the `FeriaError` that the node raised."""
+        tries = Tries(call, self._patience)
+        while True:
+            try:
+                return self._once(call)
+            except FeriaError as error:
+                if call.unless is not None:
+                    return call.unless(error)
+                pause = tries.pause(error)
+            time.sleep(pause)
+
+    def _once(self, call: calls.Call[A]) -> A:
+        with ExitStack() as stack:
+            stack.enter_context(plainly(self._http.base_url, call))
+            answer = stack.enter_context(self._http.stream(**request(call, stack)))
+            body = stack.enter_context(closing(reader(call, answer.status_code, answer.headers)))
+            for piece in answer.iter_bytes():
+                body.feed(piece)
+            return body.finish()
+
+    def close(self) -> None:
+        self._http.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()

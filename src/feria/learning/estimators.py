@@ -1,0 +1,190 @@
+"""Fitting each kind with scikit-learn, so that what comes out can become a graph with the same answers."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.ensemble import (
+    HistGradientBoostingClassifier,
+    HistGradientBoostingRegressor,
+    RandomForestClassifier,
+    RandomForestRegressor,
+)
+from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
+from sklearn.model_selection import StratifiedKFold
+from sklearn.neural_network import MLPClassifier, MLPRegressor
+from sklearn.svm import SVC, SVR
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
+
+from feria.learning.kinds import (
+    BoostingSettings,
+    Chosen,
+    ForestSettings,
+    LogisticSettings,
+    NetworkSettings,
+    TreeSettings,
+    VectorSettings,
+)
+from feria.learning.target import Target
+
+Array = np.ndarray[Any, Any]
+Progress = Callable[[float], None]
+
+FULL_BATCH_ROWS = 2000
+"""Up to here a network is fitted on all rows at once, by L-BFGS; beyond, in small batches, by Adam."""
+LARGEST_LEAVES = 5000
+"""Leaves of a forest's tree at most, or about: a file grows with them, whatever the number of rows."""
+
+
+def fit(chosen: Chosen, x: Array, target: Target, seed: int, progress: Progress) -> Any:
+    """A fitted estimator with `predict`, or `predict_proba` with a column for each class number.
+
+    `x` is float32 `[rows, columns]`. scikit-learn's own warnings, such as on convergence, pass through.
+    """
+    regression = target.task == "regression"
+    y = target.values
+    match chosen:
+        case LogisticSettings():
+            return LogisticRegression(**chosen.model_dump()).fit(x.astype(np.float64), y)
+        case VectorSettings():
+            return _vector_regressor(chosen, x, y) if regression else _vector_classifier(chosen, x, y, seed)
+        case ForestSettings():
+            return _forest(chosen, x, y, regression, seed, progress)
+        case BoostingSettings():
+            return _boosting(chosen, x, y, regression, seed)
+        case TreeSettings():
+            return _tree(chosen, x, y, regression, seed)
+        case NetworkSettings():
+            return _network_regressor(chosen, x, y, seed) if regression else _network(chosen, x, y, seed)
+        case _:
+            # In float32 its cut-off for dependent columns would cut off most others too.
+            return LinearRegression().fit(x.astype(np.float64), y)
+
+
+# ------------------------------------------------------------------- vector machines
+def _vector_classifier(chosen: VectorSettings, x: Array, y: Array, seed: int) -> CalibratedClassifierCV:
+    """Platt's sigmoid, fitted on decisions about rows that were left out.
+
+    With few rows these decisions can be worse than chance, and the sigmoid then turns the machine upside
+    down. When that happens, or a class is too small to be split, it is fitted on the training rows.
+    """
+    machine = SVC(**chosen.model_dump())
+    everything = np.arange(len(y))
+    folds: list[Any] = [[(everything, everything)]]
+    if (smallest := np.bincount(y).min()) >= 2:
+        folds.insert(0, StratifiedKFold(min(5, smallest), shuffle=True, random_state=seed))
+    for cv in folds:
+        calibrated = CalibratedClassifierCV(machine, cv=cv, ensemble=False).fit(x, y)
+        if all(sigmoid.a_ < 0 for sigmoid in calibrated.calibrated_classifiers_[0].calibrators):
+            break
+    return calibrated
+
+
+def _vector_regressor(chosen: VectorSettings, x: Array, y: Array) -> SVR:
+    """Fitted on y of unit size; the size is then folded into the weights of the support vectors."""
+    middle, size = _middle_and_size(y)
+    machine = SVR(**chosen.model_dump()).fit(x, (y - middle) / size)
+    machine.dual_coef_ = machine._dual_coef_ = machine.dual_coef_ * size
+    machine.intercept_ = machine._intercept_ = machine.intercept_ * size + middle
+    return machine
+
+
+def _middle_and_size(y: Array) -> tuple[float, float]:
+    size = float(y.std())
+    return float(y.mean()), size if size > 0 else 1.0
+
+
+# ------------------------------------------------------------------- trees
+def _leaf(chosen: TreeSettings, rows: int, ours: int) -> int:
+    """Least rows in a leaf: the caller's, or ours where there are rows enough for that."""
+    return chosen.min_samples_leaf or max(1, min(ours, rows // 40), rows // LARGEST_LEAVES)
+
+
+def _tree(chosen: TreeSettings, x: Array, y: Array, regression: bool, seed: int) -> Any:
+    make = DecisionTreeRegressor if regression else DecisionTreeClassifier
+    leaf = _leaf(chosen, len(y), 50)
+    return make(max_depth=chosen.max_depth, min_samples_leaf=leaf, random_state=seed).fit(x, y)
+
+
+def _forest(
+    chosen: ForestSettings, x: Array, y: Array, regression: bool, seed: int, progress: Progress
+) -> Any:
+    make = RandomForestRegressor if regression else RandomForestClassifier
+    forest = make(
+        max_depth=chosen.max_depth,
+        min_samples_leaf=_leaf(chosen, len(y), 3),
+        random_state=seed,
+        n_jobs=-1,
+        warm_start=True,
+    )
+    wanted = chosen.n_estimators
+    for trees in sorted({max(1, wanted * tenth // 10) for tenth in range(1, 11)}):
+        forest.set_params(n_estimators=trees).fit(x, y)
+        progress(trees / wanted)
+    return forest
+
+
+def _boosting(chosen: BoostingSettings, x: Array, y: Array, regression: bool, seed: int) -> Any:
+    make = HistGradientBoostingRegressor if regression else HistGradientBoostingClassifier
+    given = chosen.model_dump(exclude={"min_samples_leaf"})
+    leaf = chosen.min_samples_leaf or max(1, min(20, len(y) // 10))
+    boosted = make(**given, min_samples_leaf=leaf, random_state=seed).fit(x, y)
+    for predictors in boosted._predictors:
+        for tree in predictors:
+            tree.nodes["num_threshold"] = _down_to_float32(tree.nodes["num_threshold"])
+    return boosted
+
+
+def _down_to_float32(thresholds: Array) -> Array:
+    """The largest float32 below. `x <= threshold` stays what it was for every float32 x, and the graph,
+    which knows only float32, asks the same."""
+    with np.errstate(over="ignore"):
+        near = thresholds.astype(np.float32)
+    return np.where(near > thresholds, np.nextafter(near, np.float32(-np.inf)), near)
+
+
+# ------------------------------------------------------------------- networks
+def _network_settings(chosen: NetworkSettings, rows: int, seed: int) -> dict[str, Any]:
+    given = {**chosen.model_dump(), "random_state": seed}
+    if rows <= FULL_BATCH_ROWS:
+        alpha = 0.01 * rows if chosen.alpha is None else chosen.alpha
+        return {**given, "solver": "lbfgs", "alpha": alpha}
+    alpha = 1e-4 if chosen.alpha is None else chosen.alpha
+    return {**given, "solver": "adam", "early_stopping": True, "alpha": alpha}
+
+
+def _network(chosen: NetworkSettings, x: Array, y: Array, seed: int) -> MLPClassifier:
+    return MLPClassifier(**_network_settings(chosen, len(y), seed)).fit(x.astype(np.float64), y)
+
+
+def _network_regressor(chosen: NetworkSettings, x: Array, y: Array, seed: int) -> MLPRegressor:
+    """A network on what a straight line leaves over, and the line folded into the network.
+
+    A network alone bends where the data end; with the line in it, it goes on straight. Each column
+    passes through the hidden layers as two neurons, relu(x) - relu(-x) = x. The size of y is folded into the
+    last layer, so that the graph answers in real units.
+    """
+    x = x.astype(np.float64)
+    middle, size = _middle_and_size(y)
+    y = (y - middle) / size
+    line = Ridge(alpha=1e-3).fit(x, y)
+    network = MLPRegressor(**_network_settings(chosen, len(y), seed)).fit(x, y - line.predict(x))
+
+    both = np.hstack([np.eye(x.shape[1]), -np.eye(x.shape[1])])
+    weights, biases = network.coefs_, network.intercepts_
+    inner = [_beside(weight, np.eye(both.shape[1])) for weight in weights[1:-1]]
+    last = np.vstack([weights[-1], line.coef_[:, None], -line.coef_[:, None]])
+    network.coefs_ = [np.hstack([weights[0], both]), *inner, last * size]
+    passing = np.zeros(both.shape[1])
+    network.intercepts_ = [
+        *(np.concatenate([bias, passing]) for bias in biases[:-1]),
+        (biases[-1] + line.intercept_) * size + middle,
+    ]
+    return network
+
+
+def _beside(one: Array, other: Array) -> Array:
+    """Two layers as one in which neither sees the other."""
+    nothing = np.zeros((one.shape[0], other.shape[1]))
+    return np.block([[one, nothing], [np.zeros((other.shape[0], one.shape[1])), other]])
