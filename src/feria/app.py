@@ -19,7 +19,7 @@ from feria.settings import Settings
 from feria.web.bare import BareRoutes, BodyLimit
 from feria.web.home import add_home
 from feria.web.parts import Part
-from feria.web.replies import add_error_replies
+from feria.web.replies import DOCUMENTED, add_error_replies
 
 MIB = 2**20
 
@@ -46,6 +46,7 @@ def create_api(settings: Settings) -> FastAPI:
         version=feria.__version__,
         description="Train, publish and serve models. Data stay home.",
         lifespan=lifespan,
+        responses=DOCUMENTED,
         docs_url=None,  # its page loads scripts from elsewhere
         redoc_url=None,
     )
@@ -85,16 +86,17 @@ def _add_health(api: FastAPI) -> None:
 
 
 def _describe_hot_routes(api: FastAPI) -> None:
+    """Complete the API's description with what FastAPI does not read or answer itself."""
     described = api.openapi
 
     def openapi() -> dict[str, Any]:
         if api.openapi_schema is None:
             document = described()
-            schemas = document.setdefault("components", {}).setdefault("schemas", {})
-            for answer in inference.ANSWERS:
-                schema = answer.model_json_schema(ref_template="#/components/schemas/{model}")
+            schemas = document["components"]["schemas"]
+            for model in (*inference.DESCRIBED, *learning.DESCRIBED):
+                schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
                 schemas |= schema.pop("$defs", {})
-                schemas[answer.__name__] = schema
+                schemas[model.__name__] = schema
             document["paths"] |= inference.OPENAPI
             api.openapi_schema = document
         return api.openapi_schema

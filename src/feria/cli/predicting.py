@@ -86,7 +86,8 @@ class Writer:
         if self._parquet:
             self._tables.append(table)
             return
-        table.write_csv(self._file, include_header=not self._begun)
+        # Written by us: what Polars raises for a full disk or a closed pipe does not say which.
+        self._file.write(table.write_csv(include_header=not self._begun).encode())
         self._begun = True
 
     def finish(self) -> None:
@@ -99,6 +100,7 @@ def writing(out: Path | None) -> Generator[Writer]:
     """A file that is there whole once the block ends well, and otherwise is as it was before."""
     if out is None:
         yield Writer(sys.stdout.buffer, parquet=False)
+        sys.stdout.flush()
         return
     try:
         with tempfile.NamedTemporaryFile(

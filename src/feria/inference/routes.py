@@ -6,7 +6,7 @@ from urllib.parse import parse_qs
 
 import msgspec
 from starlette.datastructures import UploadFile
-from starlette.exceptions import HTTPException
+from starlette.formparsers import MultiPartException
 from starlette.requests import Request
 from starlette.types import Message, Receive, Scope, Send
 
@@ -55,8 +55,8 @@ async def _uploaded(scope: Scope, body: bytes) -> list[bytes]:
     try:
         async with Request(scope, replay).form() as form:
             return [await file.read() for file in form.getlist("image") if isinstance(file, UploadFile)]
-    except HTTPException as error:
-        raise Invalid(f"The form cannot be read: {error.detail}") from None
+    except MultiPartException as error:
+        raise Invalid(f"The form cannot be read: {error.message}") from None
 
 
 async def _unless_gone(answer: "asyncio.Future[bytes]", receive: Receive) -> bytes:
@@ -133,9 +133,16 @@ OPENAPI: dict[str, Any] = {
                             }
                         }
                     },
-                }
+                },
+                **{
+                    status: {
+                        "description": "Refused; `error` says why.",
+                        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+                    }
+                    for status in ("4XX", "5XX")
+                },
             },
         }
     }
 }
-ANSWERS = (RowPredictions, PicturePredictions)
+DESCRIBED = (RowPredictions, PicturePredictions)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -29,7 +29,9 @@ class LogisticSettings(Chosen):
 class VectorSettings(Chosen):
     C: float = Field(default=1.0, gt=0, le=1e4, description="Trust in the data: smaller is smoother.")
     kernel: Literal["rbf", "linear"] = "rbf"
-    gamma: Literal["scale", "auto"] | float = Field(default="scale", description="Reach of an example.")
+    gamma: Literal["scale", "auto"] | Annotated[float, Field(gt=0, le=1e6)] = Field(
+        default="scale", description="Reach of an example."
+    )
 
 
 class TreeSettings(Chosen):
@@ -49,7 +51,7 @@ class BoostingSettings(TreeSettings):
 
 
 class NetworkSettings(Chosen):
-    hidden_layer_sizes: tuple[int, ...] = Field(
+    hidden_layer_sizes: tuple[Annotated[int, Field(ge=1, le=4096)], ...] = Field(
         default=(32,), min_length=1, max_length=8, description="Neurons of each hidden layer."
     )
     alpha: float | None = Field(default=None, ge=0, description="Penalty on large weights.")

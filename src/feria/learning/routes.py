@@ -31,7 +31,7 @@ SIGN_OF_LIFE = 15.0
 _REQUEST = {
     "required": True,
     "content": {
-        "application/json": {"schema": InlineTraining.model_json_schema()},
+        "application/json": {"schema": {"$ref": "#/components/schemas/InlineTraining"}},
         "multipart/form-data": {
             "schema": {
                 "type": "object",
@@ -41,7 +41,7 @@ _REQUEST = {
                     "order": {
                         "type": "string",
                         "contentMediaType": "application/json",
-                        "contentSchema": TrainingOrder.model_json_schema(),
+                        "contentSchema": {"$ref": "#/components/schemas/TrainingOrder"},
                         "examples": ['{"kind": "gradient_boosting", "target": "Revenue"}'],
                     },
                 },
@@ -49,6 +49,9 @@ _REQUEST = {
         },
     },
 }
+DESCRIBED = (InlineTraining, TrainingOrder)
+"""Read by hand, so that FastAPI does not know them; the application adds them to the API's description."""
+
 _STREAMED = {
     "description": "The model; or, to who accepts `text/event-stream`, events `progress` "
     '(`{"doing": "fitting", "done": 0.4}`), and at the end `trained` (the model) or `error`.',

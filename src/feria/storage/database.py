@@ -5,6 +5,7 @@ it by asking again, and it commits once, where it was opened.
 """
 
 import contextlib
+import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -115,6 +116,8 @@ async def open_database(settings: StorageSettings, home: Path) -> AsyncGenerator
         event.listen(engine.sync_engine, "connect", _prepare_sqlite)
         event.listen(engine.sync_engine, "begin", _begin_sqlite)
     else:
+        # It passes the server's mere notes on as warnings, such as that MariaDB names primary keys itself.
+        logging.getLogger("asyncmy").setLevel(logging.ERROR)
         engine = create_async_engine(url, pool_pre_ping=True, pool_recycle=1800)
     try:
         yield Database(engine)

@@ -11,6 +11,7 @@ from typing import Any, Concatenate, ParamSpec
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
@@ -36,6 +37,23 @@ STATUS = {
     "corrupt": 503,
     "crashed": 503,
 }
+
+
+class Problem(BaseModel):
+    """What every refusal says; some say more, such as the row or the column it is about."""
+
+    model_config = ConfigDict(extra="allow")
+
+    error: str = Field(description="A stable code for programs.", examples=["not_found"])
+    detail: str = Field(description="A sentence for people.", examples=["No model heart."])
+
+
+DOCUMENTED: dict[int | str, dict[str, Any]] = {
+    422: {"model": Problem, "description": "Malformed: the request makes no sense as it stands."},
+    "4XX": {"model": Problem, "description": "Refused; `error` says why."},
+    "5XX": {"model": Problem, "description": "Not now (503, 504, 507), or a bug of ours (500)."},
+}
+"""For the description of the API: what any route may answer beside its own."""
 
 
 def body(error: FeriaError) -> dict[str, Any]:
