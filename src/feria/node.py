@@ -53,9 +53,7 @@ async def open_node(settings: Settings) -> AsyncGenerator[Node]:
         trainer = await stack.enter_async_context(
             open_trainer(processes, registry, settings.learning, home / "scratch")
         )
-        await stack.enter_async_context(
-            _collecting(blobs, registry, clock, settings.storage.orphan_grace_seconds)
-        )
+        await stack.enter_async_context(_collecting(blobs, registry, settings.storage.orphan_grace_seconds))
         parts = {
             Settings: settings,
             Clock: clock,
@@ -71,23 +69,23 @@ async def open_node(settings: Settings) -> AsyncGenerator[Node]:
 
 
 @contextlib.asynccontextmanager
-async def _collecting(
-    blobs: Blobs, registry: Registry, clock: Clock, grace_seconds: float
-) -> AsyncGenerator[None]:
+async def _collecting(blobs: Blobs, registry: Registry, grace_seconds: float) -> AsyncGenerator[None]:
     """Remove files that no row names, now and then, as long as the block lasts."""
+    closing = asyncio.Event()
 
     async def collect() -> None:
-        while True:
+        while not closing.is_set():
             try:
                 await blobs.collect(await registry.digests(), grace_seconds=grace_seconds)
             except FeriaError as error:
                 log.warning("Files were not collected: %s", error.message)
-            await clock.sleep(COLLECT_EVERY)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(closing.wait(), COLLECT_EVERY)
 
     collecting = asyncio.create_task(collect())
     try:
         yield
     finally:
-        collecting.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await collecting
+        # Not cancelled: that might hit it between a statement and its commit.
+        closing.set()
+        await collecting

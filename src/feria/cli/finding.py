@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from feria.cli import screen
 from feria.errors import Conflict, Invalid
 
 if TYPE_CHECKING:
@@ -69,18 +70,22 @@ async def _node_or_lock(home: Path) -> "str | NodeLock":
 
     from feria.cli.node_lock import NodeLock, take
 
-    deadline = time.monotonic() + WAIT_SECONDS
+    began, noted = time.monotonic(), False
     while True:
         found = take(home)
         if isinstance(found, NodeLock):
             return found
         if found.url is not None:
             return found.url
-        if time.monotonic() > deadline:
+        waited = time.monotonic() - began
+        if waited > WAIT_SECONDS:
             raise Conflict(
                 f"Another feria command (process {found.pid}) is at work in {home}. "
                 "Wait for it to end; commands of a node that runs (`feria serve`) share it."
             )
+        if waited > 1.0 and not noted:
+            screen.note(f"Waiting for another feria command (process {found.pid}) to end.")
+            noted = True
         await anyio.sleep(0.05)
 
 

@@ -12,7 +12,6 @@ from typing import Any
 import uvicorn
 import uvloop
 
-from feria.app import create_app
 from feria.cli.in_process import App, opened
 from feria.cli.node_lock import NodeLock
 from feria.errors import Conflict, Invalid
@@ -31,17 +30,19 @@ def serve(settings: Settings, lock: NodeLock, answering: Answering) -> None:
     """Run a node until it is told to stop. Raises `KeyboardInterrupt` when Ctrl-C told it."""
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     with contextlib.closing(listen(settings.web.host, settings.web.port)) as door:
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            try:
-                told = runner.run(_serve(settings, lock, door, answering))
-            except asyncio.CancelledError:  # told to stop before it had opened
-                told = signal.SIGTERM
-        if told == signal.SIGINT:
+        signals = _Signals()
+        with (
+            asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+            contextlib.suppress(asyncio.CancelledError),  # told to stop before it had opened
+        ):
+            runner.run(_serve(settings, lock, door, answering, signals))
+        if signals.told == signal.SIGINT:
             raise KeyboardInterrupt
 
 
-async def _serve(settings: Settings, lock: NodeLock, door: socket.socket, answering: Answering) -> int | None:
-    """Returns the signal that ended it."""
+async def _serve(
+    settings: Settings, lock: NodeLock, door: socket.socket, answering: Answering, signals: "_Signals"
+) -> None:
     url = address(settings.web.host, door)
     beside: asyncio.Future[None] | None = None
 
@@ -50,18 +51,19 @@ async def _serve(settings: Settings, lock: NodeLock, door: socket.socket, answer
         lock.tell(url)
         beside = asyncio.ensure_future(answering(url))
 
-    with _signals() as signals:
+    with signals.heard():
+        # This takes most of a start, and Ctrl-C must not fall into the middle of it.
+        from feria.app import create_app
+
         app = create_app(settings)
         async with opened(app) as state:
-            server = _Server(_configuration(app, state), started)
-            signals.server = server
+            server = signals.server = _Server(_configuration(app, state), started)
             try:
                 await server.serve(sockets=[door])
             finally:
                 if beside is not None:
                     beside.cancel()
                     await asyncio.wait({beside})
-    return signals.told
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -142,24 +144,22 @@ class _Signals:
     def __init__(self) -> None:
         self.told: int | None = None
         self.server: uvicorn.Server | None = None
-        self._task = asyncio.current_task()
 
-    def take(self, number: int) -> None:
+    @contextlib.contextmanager
+    def heard(self) -> Iterator[None]:
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        assert task is not None
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._take, number, task)
+        try:
+            yield
+        finally:
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.remove_signal_handler(number)
+
+    def _take(self, number: int, task: "asyncio.Task[None]") -> None:
         self.told = number
         if self.server is not None:
             self.server.handle_exit(number, None)
-        elif self._task is not None:
-            self._task.cancel()
-
-
-@contextlib.contextmanager
-def _signals() -> Iterator[_Signals]:
-    loop = asyncio.get_running_loop()
-    signals = _Signals()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, signals.take, number)
-    try:
-        yield signals
-    finally:
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.remove_signal_handler(number)
+        else:
+            task.cancel()

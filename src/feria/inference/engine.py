@@ -35,6 +35,7 @@ class Engine:
         self._loaded: OrderedDict[tuple[str, int, str], AnyPredictor] = OrderedDict()
         self._loading = asyncio.Lock()
         self.ready = False
+        self._closing = False
 
     async def predict(self, name: str, payload: Any, *, version: int | None = None) -> dict[str, Any]:
         """Answer one payload; see `predictors` for its forms and its answers.
@@ -87,11 +88,17 @@ class Engine:
         """Load what the shelf holds, the most recent first, as far as there is room."""
         models = sorted(await self._registry.models(), key=lambda row: row.published_at, reverse=True)
         for model in models[: self._settings.max_loaded]:
+            if self._closing:
+                return
             try:
                 await self._load(model, latest=True)
             except FeriaError as error:
                 log.error("%s cannot be served: %s", model.reference, error.message)
         self.ready = True
+
+    def close(self) -> None:
+        """Load nothing more on one's own account."""
+        self._closing = True
 
     async def _load(self, model: Model, *, latest: bool) -> AnyPredictor:
         key = (model.name, model.version, model.digest)
@@ -129,6 +136,6 @@ async def open_engine(registry: Registry, settings: InferenceSettings) -> AsyncG
         try:
             yield engine
         finally:
-            warming.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await warming
+            # Not cancelled: that might hit it in the middle of a statement.
+            engine.close()
+            await warming

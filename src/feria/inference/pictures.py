@@ -28,14 +28,15 @@ class PictureReader:
         self._wanted = wanted
         self._max_pixels = max_pixels
         self._mode = "L" if wanted.channels == "GRAY" else "RGB"
-        self._mean = np.array(wanted.mean, np.float32)
-        self._scale = np.array(wanted.scale, np.float32)
         depth = 1 if wanted.channels == "GRAY" else 3
         whole = (wanted.height, wanted.width, depth)
         if wanted.layout == "NCHW":
-            self.shape, self._to_picture = (depth, *whole[:2]), (1, 2, 0)
+            self.shape, self._axes, beside = (depth, *whole[:2]), (2, 0, 1), (-1, 1, 1)
         else:
-            self.shape, self._to_picture = whole, (0, 1, 2)
+            self.shape, self._axes, beside = whole, (0, 1, 2), (1, 1, -1)
+        self._mean = np.array(wanted.mean, np.float32).reshape(beside)
+        self._scale = np.array(wanted.scale, np.float32).reshape(beside)
+        self._centred = bool(self._mean.any())
 
     def read(self, data: bytes, out: Floats) -> None:
         """Write the picture into `out`, float32 of `self.shape`.
@@ -48,12 +49,12 @@ class PictureReader:
             pixels = self._fit(pixels)
         if self._wanted.channels == "BGR":
             pixels = pixels[..., ::-1]
-        picture = out.transpose(self._to_picture)
-        if self._mean.any():
-            np.subtract(pixels, self._mean, out=picture)
-            np.multiply(picture, self._scale, out=picture)
+        pixels = pixels.transpose(self._axes)  # what is written lies in order: that is twice as fast
+        if self._centred:
+            np.subtract(pixels, self._mean, out=out)
+            np.multiply(out, self._scale, out=out)
         else:
-            np.multiply(pixels, self._scale, out=picture)
+            np.multiply(pixels, self._scale, out=out)
 
     def _decode(self, data: bytes) -> Pixels:
         if not data:

@@ -69,7 +69,7 @@ class RowPredictor(_Loaded):
     def answer_one(self, payload: RowPayload) -> dict[str, Any]:
         """Raises `Invalid`."""
         table = self._reader.read(payload)
-        return self._describe(self._run([table]), 0, table.n)
+        return self._describe(self._run(table.numbers, table.texts), 0, table.n)
 
     def answer(self, payloads: Sequence[RowPayload]) -> list[dict[str, Any] | FeriaError]:
         if len(payloads) == 1:
@@ -79,7 +79,10 @@ class RowPredictor(_Loaded):
         if not good:
             return tables
         try:
-            outputs = self._run(good)
+            outputs = self._run(
+                np.concatenate([table.numbers for table in good]),
+                np.concatenate([table.texts for table in good]),
+            )
         except FeriaError:
             return [_attempt(self.answer_one, payload) for payload in payloads]  # find the one it is about
         answers: list[dict[str, Any] | FeriaError] = []
@@ -92,9 +95,7 @@ class RowPredictor(_Loaded):
                 start += table.n
         return answers
 
-    def _run(self, tables: list[Table]) -> dict[str, Array]:
-        numbers = _joined([table.numbers for table in tables])
-        texts = _joined([table.texts for table in tables])
+    def _run(self, numbers: Array, texts: Array) -> dict[str, Array]:
         if self._session.batches or len(numbers) == 1:
             return self._call(numbers, texts)
         singly = [self._call(numbers[i : i + 1], texts[i : i + 1]) for i in range(len(numbers))]
@@ -188,10 +189,11 @@ class PicturePredictor(_Loaded):
         labels = self._output.labels
         # Of a thousand classes five are wanted: find them first, then sort those.
         n = min(TOP, len(labels))
-        best = np.argpartition(probabilities, -n)[-n:]
+        best = probabilities.argpartition(-n)[-n:]
+        best = best[(-probabilities[best]).argsort()]
         top = [
-            {"label": labels[i], "probability": float(probabilities[i])}
-            for i in best[np.argsort(-probabilities[best])]
+            {"label": labels[i], "probability": probability}
+            for i, probability in zip(best.tolist(), probabilities[best].tolist(), strict=True)
         ]
         return {"label": top[0]["label"], "confidence": top[0]["probability"], "top": top}
 
@@ -250,10 +252,6 @@ def _pictures(payload: PicturePayload) -> Sequence[bytes]:
     if not pictures:
         raise Invalid("There are no pictures.")
     return pictures
-
-
-def _joined(arrays: list[Array]) -> Array:
-    return arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
 
 
 class _Inputs(msgspec.Struct, forbid_unknown_fields=True):

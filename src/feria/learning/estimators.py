@@ -1,9 +1,11 @@
 """Fitting each kind with scikit-learn, so that what comes out can become a graph with the same answers."""
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from joblib import parallel_config
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import (
     HistGradientBoostingClassifier,
@@ -11,6 +13,7 @@ from sklearn.ensemble import (
     RandomForestClassifier,
     RandomForestRegressor,
 )
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
 from sklearn.model_selection import StratifiedKFold
 from sklearn.neural_network import MLPClassifier, MLPRegressor
@@ -32,7 +35,10 @@ Array = np.ndarray[Any, Any]
 Progress = Callable[[float], None]
 
 FULL_BATCH_ROWS = 2000
-"""Up to here a network is fitted on all rows at once, by L-BFGS; beyond, in small batches, by Adam."""
+"""Up to here a network is fitted on all rows at once; beyond, in small batches."""
+PENALTIES = (0.01, 0.001, 0.0001)
+"""scikit-learn's alpha for each row; the first where there are too few rows to compare them."""
+LEAST_TO_COMPARE = 10
 LARGEST_LEAVES = 5000
 """Leaves of a forest's tree at most, or about: a file grows with them, whatever the number of rows."""
 
@@ -103,7 +109,7 @@ def _leaf(chosen: TreeSettings, rows: int, ours: int) -> int:
 
 def _tree(chosen: TreeSettings, x: Array, y: Array, regression: bool, seed: int) -> Any:
     make = DecisionTreeRegressor if regression else DecisionTreeClassifier
-    leaf = _leaf(chosen, len(y), 50)
+    leaf = _leaf(chosen, len(y), 100)
     return make(max_depth=chosen.max_depth, min_samples_leaf=leaf, random_state=seed).fit(x, y)
 
 
@@ -119,9 +125,10 @@ def _forest(
         warm_start=True,
     )
     wanted = chosen.n_estimators
-    for trees in sorted({max(1, wanted * tenth // 10) for tenth in range(1, 11)}):
-        forest.set_params(n_estimators=trees).fit(x, y)
-        progress(trees / wanted)
+    with parallel_config("threading"):  # a worker process may not have processes of its own
+        for trees in sorted({max(1, wanted * tenth // 10) for tenth in range(1, 11)}):
+            forest.set_params(n_estimators=trees).fit(x, y)
+            progress(trees / wanted)
     return forest
 
 
@@ -145,17 +152,43 @@ def _down_to_float32(thresholds: Array) -> Array:
 
 
 # ------------------------------------------------------------------- networks
-def _network_settings(chosen: NetworkSettings, rows: int, seed: int) -> dict[str, Any]:
-    given = {**chosen.model_dump(), "random_state": seed}
-    if rows <= FULL_BATCH_ROWS:
-        alpha = 0.01 * rows if chosen.alpha is None else chosen.alpha
-        return {**given, "solver": "lbfgs", "alpha": alpha}
-    alpha = 1e-4 if chosen.alpha is None else chosen.alpha
-    return {**given, "solver": "adam", "early_stopping": True, "alpha": alpha}
+def _fitted(make: Any, chosen: NetworkSettings, x: Array, y: Array, seed: int) -> Any:
+    """Few rows are fitted all at once by L-BFGS, with a penalty that suits them; many by Adam, in small
+    batches, until a tenth of them that is left out gets no better."""
+    given = chosen.model_dump(exclude={"alpha"}) | {"random_state": seed}
+    if len(y) > FULL_BATCH_ROWS:
+        return make(**given, alpha=chosen.alpha or 1e-4, solver="adam", early_stopping=True).fit(x, y)
+    given |= {"solver": "lbfgs"}
+    alpha = _penalty(make, given, x, y, seed) if chosen.alpha is None else chosen.alpha
+    return make(**given, alpha=alpha).fit(x, y)
+
+
+def _penalty(make: Any, given: dict[str, Any], x: Array, y: Array, seed: int) -> float:
+    """Of three penalties on large weights the one that does best on a fifth that is left out."""
+    if len(y) < 5 * LEAST_TO_COMPARE:
+        return PENALTIES[0] * len(y)
+    shuffled = np.random.default_rng(seed).permutation(len(y))
+    out, kept = np.split(shuffled, [len(y) // 5])
+    short = given | {"max_iter": min(given["max_iter"], 200)}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # close enough to compare
+        networks = [make(**short, alpha=a * len(kept)).fit(x[kept], y[kept]) for a in PENALTIES]
+    losses = [_loss(network, x[out], y[out]) for network in networks]
+    return PENALTIES[int(np.argmin(losses))] * len(y)
+
+
+def _loss(network: Any, x: Array, y: Array) -> float:
+    if isinstance(network, MLPRegressor):
+        return float(np.mean((network.predict(x) - y) ** 2))
+    known = np.isin(y, network.classes_)
+    given = network.predict_proba(x[known])[
+        np.arange(known.sum()), np.searchsorted(network.classes_, y[known])
+    ]
+    return float(-np.mean(np.log(given + 1e-6)))
 
 
 def _network(chosen: NetworkSettings, x: Array, y: Array, seed: int) -> MLPClassifier:
-    return MLPClassifier(**_network_settings(chosen, len(y), seed)).fit(x.astype(np.float64), y)
+    return _fitted(MLPClassifier, chosen, x.astype(np.float64), y, seed)
 
 
 def _network_regressor(chosen: NetworkSettings, x: Array, y: Array, seed: int) -> MLPRegressor:
@@ -169,7 +202,7 @@ def _network_regressor(chosen: NetworkSettings, x: Array, y: Array, seed: int) -
     middle, size = _middle_and_size(y)
     y = (y - middle) / size
     line = Ridge(alpha=1e-3).fit(x, y)
-    network = MLPRegressor(**_network_settings(chosen, len(y), seed)).fit(x, y - line.predict(x))
+    network = _fitted(MLPRegressor, chosen, x, y - line.predict(x), seed)
 
     both = np.hstack([np.eye(x.shape[1]), -np.eye(x.shape[1])])
     weights, biases = network.coefs_, network.intercepts_

@@ -1,8 +1,9 @@
 """Training over HTTP: rows in the body or in a file, one answer or a stream of progress."""
 
 import asyncio
-import contextlib
 from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
@@ -72,43 +73,32 @@ async def train(name: str, request: Request, trainer: Part[Trainer]) -> Any:
     was measured is the one that is published.
     """
     check_name(name)
-    order: TrainingOrder
-    rows: UploadFile | InlineTraining
-    if request.headers.get("content-type", "").startswith("multipart/form-data"):
-        order, rows = await _uploaded(request)
-    else:
-        body = await request.body()
-        order = rows = await asyncio.to_thread(_read, InlineTraining, body)
-    if STREAM in request.headers.get("accept", ""):
-        events = _events(trainer, name, order, rows)
-        return StreamingResponse(events, media_type=STREAM, headers={"Cache-Control": "no-store"})
-    return await _train(trainer, name, order, rows)
+    async with AsyncExitStack() as uploaded:
+        order: TrainingOrder
+        rows: Path | InlineTraining
+        if request.headers.get("content-type", "").startswith("multipart/form-data"):
+            order, rows = await _uploaded(request, trainer.scratch, uploaded)
+        else:
+            body = await request.body()
+            order = rows = await asyncio.to_thread(_read, InlineTraining, body)
+        if STREAM in request.headers.get("accept", ""):
+            events = _events(trainer, name, order, rows, uploaded.pop_all())
+            return StreamingResponse(events, media_type=STREAM, headers={"Cache-Control": "no-store"})
+        return await trainer.train(name, order, rows)
 
 
-async def _train(
-    trainer: Trainer,
-    name: str,
-    order: TrainingOrder,
-    rows: UploadFile | InlineTraining,
-    report: Any = None,
-) -> Model:
-    if isinstance(rows, InlineTraining):
-        return await trainer.train(name, order, rows, report)
-    async with on_disk(rows, trainer.scratch) as path:
-        return await trainer.train(name, order, path, report)
-
-
-async def _uploaded(request: Request) -> tuple[TrainingOrder, UploadFile]:
+async def _uploaded(request: Request, scratch: Path, uploaded: AsyncExitStack) -> tuple[TrainingOrder, Path]:
     try:
-        form = await request.form(max_files=1, max_fields=1)
+        async with request.form(max_files=1, max_fields=1) as form:
+            file, order = form.get("file"), form.get("order")
+            if not isinstance(file, UploadFile):
+                raise Invalid("The form has no `file`, a CSV or Parquet file.")
+            if not isinstance(order, str):
+                raise Invalid("The form has no `order`, a field with JSON that names kind and target.")
+            wanted = _read(TrainingOrder, order)
+            return wanted, await uploaded.enter_async_context(on_disk(file, scratch))
     except HTTPException as error:
         raise Invalid(f"The form cannot be read: {error.detail}") from None
-    file, order = form.get("file"), form.get("order")
-    if not isinstance(file, UploadFile):
-        raise Invalid("The form has no `file`, a CSV or Parquet file.")
-    if not isinstance(order, str):
-        raise Invalid("The form has no `order`, a field with JSON that names kind and target.")
-    return _read(TrainingOrder, order), file
 
 
 def _read(kind: type[Order], body: bytes | str) -> Order:
@@ -119,7 +109,11 @@ def _read(kind: type[Order], body: bytes | str) -> Order:
 
 
 async def _events(
-    trainer: Trainer, name: str, order: TrainingOrder, rows: UploadFile | InlineTraining
+    trainer: Trainer,
+    name: str,
+    order: TrainingOrder,
+    rows: Path | InlineTraining,
+    uploaded: AsyncExitStack,
 ) -> AsyncGenerator[bytes]:
     """Server-sent events. When the caller hangs up, the training ends."""
     said: asyncio.Queue[bytes | None] = asyncio.Queue()
@@ -127,16 +121,14 @@ async def _events(
     def report(doing: str, done: float) -> None:
         said.put_nowait(_event("progress", {"doing": doing, "done": round(done, 4)}))
 
-    training = asyncio.create_task(_train(trainer, name, order, rows, report))
+    async def train() -> Model:
+        async with uploaded:
+            return await trainer.train(name, order, rows, report)
+
+    training = asyncio.create_task(train())
     training.add_done_callback(lambda _: said.put_nowait(None))
     try:
-        while True:
-            try:
-                event = await asyncio.wait_for(said.get(), SIGN_OF_LIFE)
-            except TimeoutError:
-                event = b": still training\n\n"
-            if event is None:
-                break
+        while (event := await _next(said)) is not None:
             yield event
         try:
             yield _event("trained", (await training).model_dump(mode="json"))
@@ -144,8 +136,13 @@ async def _events(
             yield _event("error", replies.body(replies.known(error)))
     finally:
         training.cancel()
-        with contextlib.suppress(BaseException):
-            await training
+
+
+async def _next(said: "asyncio.Queue[bytes | None]") -> bytes | None:
+    try:
+        return await asyncio.wait_for(said.get(), SIGN_OF_LIFE)
+    except TimeoutError:
+        return b": still training\n\n"
 
 
 def _event(name: str, data: Any) -> bytes:

@@ -93,7 +93,7 @@ def _readable(format: str) -> Iterator[None]:
 def _csv(path: Path, *, gzipped: bool, limits: Limits) -> tuple[pl.DataFrame, list[str]]:
     # Python's own reader looks over the whole file first. It is strict where Polars fills up, and it
     # knows the line of what is wrong.
-    names, separator = _look_over(path, gzipped, limits)
+    names, separator, rows = _look_over(path, gzipped, limits)
     with _readable("CSV"):
         frame = pl.read_csv(
             path,
@@ -101,6 +101,8 @@ def _csv(path: Path, *, gzipped: bool, limits: Limits) -> tuple[pl.DataFrame, li
             infer_schema_length=None,
             null_values=list(MISSING),
         )
+    if frame.shape != (rows, len(names)):
+        raise Invalid("The file can be read in two ways; look for stray quotes or line ends in it.")
     frame.columns = [name or f"\0{at}" for at, name in enumerate(names)]
     notes = []
     if nameless := [column for column in frame.columns if column.startswith("\0")]:
@@ -109,15 +111,14 @@ def _csv(path: Path, *, gzipped: bool, limits: Limits) -> tuple[pl.DataFrame, li
     return frame.with_columns(_typed(series) for series in frame if series.dtype == pl.String), notes
 
 
-def _look_over(path: Path, gzipped: bool, limits: Limits) -> tuple[list[str], str]:
-    """The column names and the separator of a file in which every row is as wide as the header."""
+def _look_over(path: Path, gzipped: bool, limits: Limits) -> tuple[list[str], str, int]:
+    """Column names, separator and number of rows of a file whose rows are all as wide as its header."""
     with gzip.open(path) if gzipped else path.open("rb") as file:
-        lines = _lines(file)
-        separator = _separator(next(lines))
+        separator = _separator(next(_lines(file), ""))
         file.seek(0)
         rows = csv.reader(_lines(file), delimiter=separator, strict=True)
         try:
-            names = [name.strip() for name in next(rows)]
+            names = [name.strip() for name in next(rows, [])]
             _check_header(names)
             count = 0
             for row in rows:
@@ -134,7 +135,7 @@ def _look_over(path: Path, gzipped: bool, limits: Limits) -> tuple[list[str], st
     _within(limits, count, len(names))
     if count == 0:
         raise Invalid("The file has a header and no rows.")
-    return names, separator
+    return names, separator, count
 
 
 def _lines(file: io.BufferedIOBase) -> Iterator[str]:
@@ -145,9 +146,10 @@ def _lines(file: io.BufferedIOBase) -> Iterator[str]:
             size += len(line)
             if size > MAX_UNPACKED:
                 raise TooLarge(f"Unpacked, the file has more than {MAX_UNPACKED / 2**30:g} GiB.")
-            if len(line) == MAX_LINE or b"\0" in line:
+            text = line.decode("utf-8-sig" if number == 1 else "utf-8")
+            if len(line) == MAX_LINE or "\0" in text:
                 raise Invalid("The file is neither CSV nor Parquet.", line=number)
-            yield line.decode("utf-8-sig" if number == 1 else "utf-8")
+            yield text
     except UnicodeDecodeError:
         raise Invalid(f"Line {number} is not UTF-8 text; save the file as UTF-8.", line=number) from None
     except (OSError, EOFError) as error:  # zlib's faults are among them
@@ -156,7 +158,9 @@ def _lines(file: io.BufferedIOBase) -> Iterator[str]:
 
 def _separator(header: str) -> str:
     def columns(separator: str) -> int:
-        return len(next(csv.reader([header], delimiter=separator), []))
+        with contextlib.suppress(csv.Error):  # said later, with the line
+            return len(next(csv.reader([header], delimiter=separator), []))
+        return 0
 
     return max(",;\t|", key=columns)
 
@@ -250,7 +254,8 @@ def _column(name: str, values: list[Any]) -> pl.Series:
             meant = "text among numbers" if kind is float else "a number among texts"
             raise _wrong(f"{value!r:.60} is {meant}", at, name)
         if found is float and not abs(value) <= LARGEST:
-            raise _wrong(f"{value:.6g} is no number a model can take; a missing value is null", at, name)
+            said = f"{value:.6g}" if isinstance(value, float) else "that many digits"
+            raise _wrong(f"{said} is no number a model can take; a missing value is null", at, name)
     if kind is str:
         try:
             return pl.Series(name, values, pl.String).replace("", None)

@@ -23,6 +23,7 @@ from feria.tasks.processes import Report
 
 LEAST_ROWS = 20
 """With fewer rows none is held out: what is left would teach too little, and measure nothing."""
+MANY_ROWS = 20_000
 
 Rows = np.ndarray[Any, np.dtype[np.intp]]
 
@@ -42,8 +43,9 @@ def train(
     table = _read(source, Limits(**limits))
     data = build(table, wanted, kind)
     seen, unseen = split(data.target, wanted.holdout, wanted.seed, data.notes)
-    # Small matrices, several trainings at once: more threads would mostly wait for one another.
-    with threadpool_limits(1, user_api="blas"):
+    # Small matrices, and several trainings at once: more threads would mostly wait for one another.
+    threads = {"blas": 1} | ({"openmp": 1} if len(seen) < MANY_ROWS else {})
+    with threadpool_limits(threads):
         file, graph = _make(kind, chosen, data, seen, wanted.seed, report)
     Path(out).write_bytes(file)
     report("measuring", 0.9)

@@ -154,12 +154,12 @@ def _work(
 ) -> None:
     _end_with_node()
     _limit(seconds, memory_mib)
-    said_at = 0.0
+    said, said_at = "", 0.0
 
     def report(doing: str, done: float) -> None:
-        nonlocal said_at
-        if time.monotonic() - said_at > 0.05 or done >= 1.0:
-            said_at = time.monotonic()
+        nonlocal said, said_at
+        if doing != said or time.monotonic() - said_at > 0.05:
+            said, said_at = doing, time.monotonic()
             pipe.send_bytes(msgspec.json.encode({"progress": (doing, done)}))
 
     pipe.send_bytes(_outcome(deed, args, report, memory_mib))

@@ -1,0 +1,82 @@
+"""All commands, put together.
+
+What is imported here must stay light, since every `--help` waits for it: commands import what they
+use when they run.
+"""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import click
+import typer
+from typer.core import TyperGroup
+
+from feria.cli import learn, models, node
+from feria.cli.options import HOME_HELP, URL_HELP, remember
+from feria.errors import FeriaError
+
+
+class Feria(TyperGroup):
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; say what went wrong in one sentence, and exit with 1."""
+        try:
+            return super().invoke(ctx)
+        except FeriaError as error:
+            from feria.cli import screen
+
+            screen.fail(error)
+            raise typer.Exit(1) from None
+        except KeyboardInterrupt:
+            raise typer.Exit(130) from None
+
+
+app = typer.Typer(
+    cls=Feria,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.add_typer(node.app)
+app.add_typer(learn.app)
+app.add_typer(models.app, name="models", rich_help_panel="Models")
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from feria import __version__
+
+        typer.echo(f"feria {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def feria(
+    url: Annotated[
+        str | None,
+        typer.Option(envvar="FERIA_URL", metavar="URL", help=URL_HELP, callback=remember),
+    ] = None,
+    home: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="FERIA_HOME",
+            metavar="DIR",
+            help=HOME_HELP,
+            show_default="var",
+            callback=remember,
+        ),
+    ] = None,
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Print the version.", callback=_version, is_eager=True),
+    ] = False,
+) -> None:
+    """Train models where the data are, and serve them.
+
+    \b
+    A first round:
+        feria up
+        feria train logistic_regression --data heart.csv --target num
+        feria predict heart --data rows.csv --out predictions.csv
+
+    A command finds the node that runs on its home; where none runs, it opens the home itself.
+    """
