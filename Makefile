@@ -1,0 +1,70 @@
+# Everything a developer does, as one word each; `make help` lists them. `make up` and `make test` need
+# nothing before them but Python 3.11 to 3.13: the environment is made when it is missing and refreshed
+# when constraints.txt or pyproject.toml changed. More words for a command go into ARGS:
+#   make up ARGS="--port 9000"      make test ARGS="tests/registry -k latest"
+
+.DEFAULT_GOAL := help
+.PHONY: help setup up test check docs bench bench-peers pins dist clean
+MAKEFLAGS += --no-print-directory
+
+BIN := .venv/bin
+READY := .venv/ready
+CONSTRAINTS := --constraint constraints.txt --build-constraint constraints.txt
+PROJECT := --editable '.[postgresql,mariadb]' --group dev
+ARGS :=
+
+# Able to run feria and to make an environment; the first of these that is.
+CANDIDATES := python3 python3.13 python3.12 python3.11 python
+PYTHON ?= $(shell for p in $(CANDIDATES); do $$p -c "$(ABLE)" 2>/dev/null && echo $$p && break; done)
+ABLE := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(READY) ## Make .venv and install what constraints.txt pins
+	@echo ".venv is ready."
+
+up: $(READY) ## Start a node on http://localhost:8000
+	@exec $(BIN)/feria up $(ARGS)
+
+test: $(READY) ## Run all tests
+	@$(BIN)/pytest $(ARGS)
+
+check: $(READY) ## Style, types and floors, in seconds
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+
+docs: $(READY) ## Write docs/reference anew from the code; check every link
+	@$(BIN)/python docs/generate.py $(ARGS)
+	@$(BIN)/python docs/links.py
+
+bench: $(READY) ## Measure the promises, each beside its floor
+	@$(BIN)/python -m bench $(ARGS)
+
+bench-peers: $(READY) ## Measure beside LitServe, MLServer and BentoML, in environments of their own
+	@$(BIN)/python -m bench.peers $(ARGS)
+
+pins: $(READY) ## Show that constraints.txt still resolves, Flower included (installs nothing)
+	@$(BIN)/python -m pip install -qq --dry-run --ignore-installed $(CONSTRAINTS) $(PROJECT) 'flwr>=1.41'
+	@$(BIN)/python -m pip check
+
+dist: $(READY) ## Build the wheel and the source archive into dist/
+	@PIP_CONSTRAINT=constraints.txt $(BIN)/python -m build $(ARGS)
+
+clean: ## Remove what can be made again; a node's home (var/) stays
+	rm -rf .venv build dist site bench/.peers .hypothesis .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	find src tests bench docs -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(READY): constraints.txt pyproject.toml
+	@test -n "$(PYTHON)" || { \
+	  echo "feria needs Python 3.11, 3.12 or 3.13 with its venv module, and none was found."; \
+	  echo "Install one (on Debian and Ubuntu: python3 and python3-venv), or name one: make PYTHON=/path/to/python3.12"; \
+	  exit 1; }
+	@$(BIN)/python -c "$(ABLE)" 2>/dev/null || { \
+	  echo "Making .venv with $$($(PYTHON) --version) ..."; $(PYTHON) -m venv --clear .venv; }
+	@echo "Installing what constraints.txt pins (a minute or two the first time) ..."
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --constraint constraints.txt --upgrade pip
+	@$(BIN)/python -m pip install -qq $(CONSTRAINTS) $(PROJECT)
+	@touch $(READY)

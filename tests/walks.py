@@ -1,0 +1,121 @@
+"""Pages that are walked through as a reader would: word for word, in an empty folder, beside a node.
+
+A walk stands between `<!-- walk -->` and `<!-- /walk -->`. In its `console` blocks a command begins with
+`$ ` and goes on while lines end in a backslash; what follows is its answer. A `python` block is run whole,
+and a `text` block behind it is its answer. A command without an answer may answer anything.
+`<!-- walk: a/b.onnx c/d.jpg=photo.jpg -->` puts real data into the folder first, under the names given.
+"""
+
+import contextlib
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+BIN = Path(sys.executable).parent
+WALK = re.compile(r"<!-- walk(?:: ([^>]*?))? -->\n(.*?)<!-- /walk -->", re.S)
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.M | re.S)
+
+
+@dataclass(frozen=True)
+class Step:
+    words: str
+    answer: str
+    python: bool = False
+
+    def take(self, folder: Path, environment: dict[str, str]) -> None:
+        done = subprocess.run(
+            [sys.executable, "-"] if self.python else ["bash", "-ec", self.words],
+            input=self.words if self.python else None,
+            cwd=folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        assert done.returncode == 0, f"{self.words}\n{done.stdout}\n{done.stderr}"
+        said = f"{self.words}\nanswers\n{done.stdout}\nand not\n{self.answer}"
+        assert matches(self.answer, done.stdout), said
+
+
+@dataclass(frozen=True)
+class Walk:
+    page: Path
+    needs: tuple[str, ...]
+    steps: tuple[Step, ...]
+
+
+def walks(page: Path) -> list[Walk]:
+    found = WALK.findall(page.read_text(encoding="utf-8"))
+    return [Walk(page, tuple(needs.split()), tuple(_steps(text))) for needs, text in found]
+
+
+def _steps(text: str) -> list[Step]:
+    found: list[Step] = []
+    for language, content in BLOCK.findall(text):
+        match language:
+            case "console":
+                for command in re.split(r"^\$ ", content, flags=re.M)[1:]:
+                    typed = re.match(r"(?:.*\\\n)*.*\n", command)
+                    assert typed
+                    found.append(Step(typed[0], command[typed.end() :]))
+            case "python":
+                found.append(Step(content, "", python=True))
+            case "text":
+                found[-1] = Step(found[-1].words, content, found[-1].python)
+    return found
+
+
+def matches(shown: str, said: str) -> bool:
+    """Whether a page shows what was said.
+
+    `…` stands for anything, a space for any number of them, a rule of a table for one of any length.
+    """
+    if not shown.strip():
+        return True
+    pieces = [re.escape(" ".join(piece.split())) for piece in shown.split("…")]
+    pattern = re.sub("─+", "─+", ".*".join(pieces)).replace(r"\ ", r"\s+")
+    return re.fullmatch(rf"\s*{pattern}\s*", said, re.S) is not None
+
+
+@contextlib.contextmanager
+def beside_a_node(folder: Path, home: Path) -> Iterator[dict[str, str]]:
+    """The environment of a reader who has typed `make up` and means that node.
+
+    The pages say port 8000, which may be taken: FERIA_URL tells our own programs where the node is, and a
+    `.curlrc` in the home leads curl there from the address that is printed.
+    """
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("FERIA_")}
+    environment |= {
+        "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
+        "FERIA_HOME": str(home),
+        "FERIA_WEB__PORT": "0",
+        "CURL_HOME": str(home),
+        "NO_COLOR": "1",
+    }
+    node = subprocess.Popen(
+        [BIN / "feria", "up"], cwd=folder, env=environment, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        url = _address(node)
+        to = url.removeprefix("http://")
+        (home / ".curlrc").write_text(f'silent\nfail\nnoproxy = "*"\nconnect-to = "localhost:8000:{to}"\n')
+        yield environment | {"FERIA_URL": url}
+    finally:
+        node.send_signal(signal.SIGTERM)
+        node.communicate(timeout=30)
+
+
+def _address(node: "subprocess.Popen[str]") -> str:
+    """Where the node says it answers, once it has said all it says to a newcomer."""
+    assert node.stdout
+    said = ""
+    for line in node.stdout:
+        said += line
+        if "Read on" in line and (found := re.search(r"answers at (http://\S+)", said)):
+            return found[1]
+    raise AssertionError(f"The node ended:\n{said}")
