@@ -68,9 +68,7 @@ class LearningSettings(Group):
 class InferenceSettings(Group):
     """Serving models."""
 
-    threads: int | None = Field(
-        default=None, ge=1, description="Prediction threads; unset is one a core."
-    )
+    threads: int | None = Field(default=None, ge=1, description="Prediction threads; unset is one a core.")
     max_batch: int = Field(default=8, ge=1, le=1024, description="Most requests in one model call.")
     max_waiting: int = Field(
         default=1024, ge=1, description="Requests that may wait; more are refused with Retry-After."

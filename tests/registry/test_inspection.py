@@ -108,6 +108,7 @@ def test_weights_in_another_file_are_found_in_subgraphs_too(tmp_path: Path) -> N
         ("", "Frobnicate", 17, "no operator Frobnicate"),
         ("com.example", "Relu", 17, "of a set this node does not know"),
         ("", "Relu", 999, "this node knows"),
+        ("", "Relu", 2**40, "this node knows"),
         ("com.microsoft", "NoSuchThing", 17, "ONNX Runtime refuses"),
     ],
 )

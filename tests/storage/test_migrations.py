@@ -6,7 +6,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
-import feria.cluster.maps
+import feria.cluster.tables
 import feria.migrations
 from feria.errors import Unavailable
 from feria.migrations import schema
@@ -14,7 +14,7 @@ from feria.settings import StorageSettings
 from feria.storage.database import Database, open_database
 from feria.storage.rows import Row
 
-assert feria.cluster.maps  # its tables are part of the schema
+assert feria.cluster.tables  # its tables are part of the schema
 
 
 def differences(connection: Connection) -> list[object]:

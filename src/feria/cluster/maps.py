@@ -6,17 +6,15 @@ the node's database. The gossip store takes its place behind the same promises.
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Protocol
 
 from sqlalchemy import delete, select, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Mapped, mapped_column
 
 from feria.clock import Clock
+from feria.cluster.tables import MapEntry
 from feria.errors import Conflict
 from feria.storage.database import Database
-from feria.storage.rows import Moment, Row, blob, counter, key
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,15 +56,6 @@ class ReplicatedMap(Protocol):
     def subscribe(self, prefix: str, listener: Listener) -> None:
         """Tell `listener` of changes under `prefix`, after they are durable, one at a time."""
         ...
-
-
-class MapEntry(Row):
-    __tablename__ = "map_entries"
-
-    key: Mapped[str] = mapped_column(key(512), primary_key=True)
-    value: Mapped[bytes] = mapped_column(blob())
-    version: Mapped[int] = mapped_column(counter)
-    changed_at: Mapped[datetime] = mapped_column(Moment())
 
 
 class LocalMap:

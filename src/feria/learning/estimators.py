@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from joblib import parallel_config
+from joblib import parallel_config  # type: ignore[import-untyped]
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import (
     HistGradientBoostingClassifier,
@@ -75,11 +75,11 @@ def _vector_classifier(chosen: VectorSettings, x: Array, y: Array, seed: int) ->
     With few rows these decisions can be worse than chance, and the sigmoid then turns the machine upside
     down. When that happens, or a class is too small to be split, it is fitted on the training rows.
     """
-    machine = SVC(**chosen.model_dump())
+    machine = SVC(**chosen.model_dump(), cache_size=500)
     everything = np.arange(len(y))
     folds: list[Any] = [[(everything, everything)]]
     if (smallest := np.bincount(y).min()) >= 2:
-        folds.insert(0, StratifiedKFold(min(5, smallest), shuffle=True, random_state=seed))
+        folds.insert(0, StratifiedKFold(min(3, smallest), shuffle=True, random_state=seed))
     for cv in folds:
         calibrated = CalibratedClassifierCV(machine, cv=cv, ensemble=False).fit(x, y)
         if all(sigmoid.a_ < 0 for sigmoid in calibrated.calibrated_classifiers_[0].calibrators):
@@ -90,7 +90,7 @@ def _vector_classifier(chosen: VectorSettings, x: Array, y: Array, seed: int) ->
 def _vector_regressor(chosen: VectorSettings, x: Array, y: Array) -> SVR:
     """Fitted on y of unit size; the size is then folded into the weights of the support vectors."""
     middle, size = _middle_and_size(y)
-    machine = SVR(**chosen.model_dump()).fit(x, (y - middle) / size)
+    machine = SVR(**chosen.model_dump(), cache_size=500).fit(x, (y - middle) / size)
     machine.dual_coef_ = machine._dual_coef_ = machine.dual_coef_ * size
     machine.intercept_ = machine._intercept_ = machine.intercept_ * size + middle
     return machine
@@ -129,7 +129,7 @@ def _forest(
         for trees in sorted({max(1, wanted * tenth // 10) for tenth in range(1, 11)}):
             forest.set_params(n_estimators=trees).fit(x, y)
             progress(trees / wanted)
-    return forest
+    return forest.set_params(n_jobs=None)
 
 
 def _boosting(chosen: BoostingSettings, x: Array, y: Array, regression: bool, seed: int) -> Any:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import ValidationError
 
-from feria.errors import NotAModel
+from feria.errors import FeriaError, NotAModel
 from feria.registry.wire import (
     METADATA_KEY,
     Column,
@@ -19,6 +19,7 @@ from feria.registry.wire import (
     TabularInput,
     TensorInput,
 )
+from feria.tasks.processes import Report
 
 if TYPE_CHECKING:
     import onnx
@@ -32,26 +33,34 @@ USUAL_SIDE = 224
 """Taken where the graph leaves the size open, as ImageNet's networks do."""
 
 
-def inspect(path: str, said: dict[str, Any], report: Any) -> dict[str, Any]:
+def inspect(path: str, said: dict[str, Any], report: Report) -> dict[str, Any]:
     """Check the file and describe it. Runs inside a worker process; see `Processes.run`.
 
     `said` is the publisher's `Description` as JSON. It goes before what the file says of itself, and that
     before what its inputs and outputs let one conclude. Returns `FileMetadata` as JSON. Raises `NotAModel`
     with a sentence that says why not.
     """
+    try:
+        return _inspected(Path(path), Description.model_validate(said), report).model_dump(mode="json")
+    except (FeriaError, MemoryError):
+        raise
+    except Exception as error:  # damaged bytes make the libraries fail in ways of their own
+        raise NotAModel(f"The file is damaged: {_first_line(error)}") from error
+
+
+def _inspected(path: Path, said: Description, report: Report) -> FileMetadata:
     report("reading the file", 0.1)
-    model = _parse(Path(path))
+    model = _parse(path)
     _refuse_external_data(model)
     _refuse_unknown_operators(model)
     report("checking the graph", 0.4)
     _check(model)
     report("running it once", 0.7)
-    session = _session(path)
-    found = _described_by_itself(model) or _concluded(session)
-    described = _combined(found, Description.model_validate(said))
+    session = _session(str(path))
+    described = _combined(_described_by_itself(model) or _concluded(session), said)
     _fits_the_graph(described, session)
     _run_once(described, session)
-    return described.model_dump(mode="json")
+    return described
 
 
 def _parse(path: Path) -> "onnx.ModelProto":
@@ -94,9 +103,9 @@ def _refuse_unknown_operators(model: "onnx.ModelProto") -> None:
             continue  # ONNX Runtime's own; it says itself, on loading, when it lacks one
         version = versions.get(message.domain, versions.get(domain, 0))
         newest = defs.onnx_opset_version() if domain == "" else 5
-        if version > newest:
+        if not 1 <= version <= newest:
             raise NotAModel(
-                f"The file wants operator set {domain or 'ai.onnx'} {version}; this node knows {newest}."
+                f"The file wants operator set {domain or 'ai.onnx'} {version}; this node knows 1 to {newest}."
             )
         if not defs.has(message.op_type, version, domain):
             raise NotAModel(f"There is no operator {name} in operator set {version}.")
@@ -287,4 +296,4 @@ def _labels_fit(output: ModelOutput, outputs: dict[str, Any]) -> None:
 
 
 def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0][:300]
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]

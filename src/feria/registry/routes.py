@@ -10,7 +10,7 @@ from feria.errors import NotFound
 from feria.registry.shelf import Registry
 from feria.registry.wire import Description, Model, ModelList, StateChange
 from feria.storage.blobs import Blobs
-from feria.web.parts import Part
+from feria.web.parts import Part, one_transaction
 from feria.web.uploads import on_disk
 
 router = APIRouter(tags=["models"])
@@ -52,18 +52,18 @@ async def show_version(name: str, version: int, registry: Part[Registry]) -> Mod
     return await registry.find(name, version)
 
 
-@router.patch("/v1/models/{name}/versions/{version}")
+@router.patch("/v1/models/{name}/versions/{version}", dependencies=[one_transaction])
 async def change_state(name: str, version: int, change: StateChange, registry: Part[Registry]) -> Model:
     """Deprecate a version, which takes it off `latest`, or make it ready again."""
     return await registry.change_state(name, version, change.state, change.reason)
 
 
-@router.delete("/v1/models/{name}/versions/{version}", status_code=204)
+@router.delete("/v1/models/{name}/versions/{version}", status_code=204, dependencies=[one_transaction])
 async def delete_version(name: str, version: int, registry: Part[Registry]) -> None:
     await registry.delete(name, version)
 
 
-@router.delete("/v1/models/{name}", status_code=204)
+@router.delete("/v1/models/{name}", status_code=204, dependencies=[one_transaction])
 async def delete_model(name: str, registry: Part[Registry]) -> None:
     """Delete every version. Their numbers are not given out again."""
     await registry.delete(name)
