@@ -59,7 +59,7 @@ def test_channels_layout_mean_and_scale_are_the_models_own() -> None:
 
 
 @pytest.mark.parametrize("kind", ["PNG", "WEBP", "GIF", "BMP", "JPEG"])
-@pytest.mark.parametrize("size", [(16, 12), (200, 150), (5, 9), (1, 1)])
+@pytest.mark.parametrize("size", [(16, 12), (200, 150), (5, 9), (1, 1), (900, 1), (1, 900)])
 @pytest.mark.parametrize("channels", ["RGB", "GRAY"])
 def test_every_format_and_size_gives_its_colour(kind: str, size: tuple[int, int], channels: str) -> None:
     for fit in ("stretch", "crop", "pad"):

@@ -110,7 +110,10 @@ class PictureReader:
             case "crop":
                 fitted = ImageOps.fit(picture, wanted, Image.Resampling.BILINEAR)
             case "pad":
-                inside = ImageOps.contain(picture, wanted, Image.Resampling.BILINEAR)
+                ratio = min(wanted[0] / picture.width, wanted[1] / picture.height)
+                # However thin a picture is, a line of it is left.
+                fitting = [max(1, round(side * ratio)) for side in picture.size]
+                inside = picture.resize(fitting, Image.Resampling.BILINEAR, reducing_gap=2.0)
                 return _padded(_deep(np.asarray(inside)), self._wanted.width, self._wanted.height)
         return _deep(np.asarray(fitted))
 
