@@ -28,7 +28,7 @@ up: $(READY) ## Start a node on http://localhost:8000
 	@exec $(BIN)/feria up $(ARGS)
 
 test: $(READY) ## Run all tests
-	@$(BIN)/pytest $(ARGS)
+	@$(BIN)/pytest --numprocesses auto --dist worksteal $(ARGS)
 
 check: $(READY) ## Style, types and floors, in seconds
 	@$(BIN)/ruff check
