@@ -197,7 +197,8 @@ def machine() -> str:
     )
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     name = model[1].strip() if model else platform.machine()
-    return f"{name}, {os.cpu_count()} cores, {memory:.0f} GiB, {platform.system()} {platform.release().split('-')[0]}"
+    system = f"{platform.system()} {platform.release().split('-')[0]}"
+    return f"{name}, {os.cpu_count()} cores, {memory:.0f} GiB, {system}"
 
 
 def versions(packages: Sequence[str] = PACKAGES) -> dict[str, str]:

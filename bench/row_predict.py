@@ -33,7 +33,9 @@ def run(run: Run) -> Outcome:
         bare, bare_port = stack.enter_context(
             python_server(run.scratch, "bare-rows", "bench.bare_rows", str(file), str(described))
         )
-        service, service_port = stack.enter_context(python_server(run.scratch, "service", "bench.service"))
+        service, service_port = stack.enter_context(
+            python_server(run.scratch, "service", "bench.fastapi_sklearn")
+        )
         contenders = [
             Served(OURS, client, node, port, "/v1/models/wine/predict", bodies),
             Served(BARE, client, bare, bare_port, "/v1/models/wine/predict", bodies),

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-import nets
 import pytest
 
+import nets
 from feria.errors import Unavailable
 from feria.inference.engine import Engine
 from feria.node import open_node

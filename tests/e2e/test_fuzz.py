@@ -5,8 +5,8 @@ import sys
 from pathlib import Path
 
 import httpx
-import nets
 
+import nets
 from cli.running import Feria, environment
 
 CHECKS = "not_a_server_error,status_code_conformance,response_schema_conformance,content_type_conformance"

@@ -1,6 +1,6 @@
 """The peer of `row_predict`: a scikit-learn model behind FastAPI, as one writes it in an afternoon.
 
-    python -m bench.service PORT
+    python -m bench.fastapi_sklearn PORT
 
 It has the route that one writes first, and the same tuned as far as it goes without leaving FastAPI and
 scikit-learn: one call of the model instead of two, on the event loop instead of in a thread. Kind to both: no
