@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from feria.errors import FeriaError
 from feria.learning import estimators, export
 from feria.learning.dataset import Dataset
-from feria.learning.estimators import fit
+from feria.learning.estimators import Fitted, fit
 from feria.learning.export import Graph, verify
 from feria.learning.kinds import KINDS, Kind
 from feria.learning.preprocessing import Preprocessing
@@ -72,18 +72,18 @@ def _target(draw: st.DrawFn, task: Task, chance: np.random.Generator, n: int) ->
 @given(data=st.data())
 def test_the_exported_graph_answers_like_the_estimator(kind: Kind, task: Task, data: st.DataObject) -> None:
     table, unseen = data.draw(tables(task))
-    preprocessing, estimator, graph = _made(kind, table)
+    preprocessing, fitted, graph = _made(kind, table)
     both = table.frame.vstack(unseen)
-    verify(graph, preprocessing, estimator, table, seed=0)
+    verify(graph, preprocessing, fitted, table, seed=0)
 
     matrix = preprocessing.apply(both)
     if task == "regression":
-        theirs = estimator.predict(matrix).ravel()
+        theirs = fitted.answer(matrix)
         ours = graph.run("value", both, table.numbers).ravel()
         spread = np.std(table.target.values)
         assert np.all(np.abs(ours - theirs) <= 1e-4 * spread + 1e-6 * np.abs(theirs))
         return
-    theirs = estimator.predict_proba(matrix)
+    theirs = fitted.answer(matrix)
     ours = graph.run("probabilities", both, table.numbers)
     assert np.abs(ours - theirs).max() <= 1e-4
     labels = graph.run("label", both, table.numbers)
@@ -93,20 +93,20 @@ def test_the_exported_graph_answers_like_the_estimator(kind: Kind, task: Task, d
         assert np.abs(ours - theirs).max() <= 1e-6
 
 
-def _made(kind: Kind, table: Dataset) -> tuple[Preprocessing, Any, Graph]:
+def _made(kind: Kind, table: Dataset) -> tuple[Preprocessing, Fitted, Graph]:
     preprocessing = Preprocessing(kind, table.frame, table.numbers)
     small = {"random_forest": {"n_estimators": 5}, "gradient_boosting": {"max_iter": 10}}
     chosen = kind.choose(small.get(kind.name, {}))
-    estimator = fit(chosen, preprocessing.apply(table.frame), table.target, 0, lambda _: None)
-    return preprocessing, estimator, Graph(export.export(kind, preprocessing, estimator, table))
+    fitted = fit(chosen, preprocessing.apply(table.frame), table.target, 0, lambda _: None)
+    return preprocessing, fitted, Graph(export.export(kind, preprocessing, fitted, table))
 
 
 def test_the_same_order_gives_the_same_file_byte_for_byte() -> None:
     table = _line()
     for kind in KINDS.values():
         if "regression" in kind.tasks:
-            preprocessing, estimator, _ = _made(kind, table)
-            files = {export.export(kind, preprocessing, estimator, table) for _ in range(2)}
+            preprocessing, fitted, _ = _made(kind, table)
+            files = {export.export(kind, preprocessing, fitted, table) for _ in range(2)}
             again = _made(kind, table)
             files.add(export.export(kind, *again[:2], table))
             assert len(files) == 1, kind.name
@@ -114,10 +114,31 @@ def test_the_same_order_gives_the_same_file_byte_for_byte() -> None:
 
 def test_a_model_that_answers_otherwise_than_its_estimator_is_refused() -> None:
     table = _line()
-    preprocessing, estimator, graph = _made(KINDS["linear_regression"], table)
-    estimator.intercept_ += 0.01
+    preprocessing, fitted, graph = _made(KINDS["linear_regression"], table)
+    fitted.estimator.intercept_ += 0.01
     with pytest.raises(FeriaError, match="Nothing was published"):
-        verify(graph, preprocessing, estimator, table, seed=0)
+        verify(graph, preprocessing, fitted, table, seed=0)
+
+
+@pytest.mark.parametrize("kind", ["random_forest", "decision_tree", "svm", "mlp"])
+def test_a_large_number_keeps_its_digits(kind: str) -> None:
+    """Years, prices, seconds since 1970: little spread, far from zero."""
+    x = np.random.default_rng(0).normal(size=(200, 2)).astype(np.float32)
+    described = tuple(Column(name=name, kind="number") for name in "ab")
+    for middle in (1e4, 1e6, -3e8):
+        target = Target("regression", middle + 5.0 * x[:, 0])
+        table = Dataset(pl.DataFrame(x, schema=["a", "b"]), described, target, [], 0)
+        preprocessing, fitted, graph = _made(KINDS[kind], table)
+        assert verify(graph, preprocessing, fitted, table, seed=0) < 0.2
+
+
+def test_a_vote_that_is_a_tie_is_no_cliff() -> None:
+    """Rows of few different kinds make ties between classes, and rounding must not decide them."""
+    frame = pl.DataFrame({"t": ["a", "b", "a", "c", "b", "a", "c", "c"] * 2})
+    target = Target("classification", np.array([0, 1, 2, 3, 2, 1, 0, 3] * 2), ("w", "x", "y", "z"))
+    table = Dataset(frame, (Column(name="t", kind="text"),), target, [], 0)
+    preprocessing, fitted, graph = _made(KINDS["svm"], table)
+    assert verify(graph, preprocessing, fitted, table, seed=0) < 0.2
 
 
 def test_a_boundary_between_two_neighbouring_floats_stays_between_them() -> None:

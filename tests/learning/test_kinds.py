@@ -78,7 +78,7 @@ def test_a_vector_machine_is_not_turned_upside_down_by_its_probabilities(seed: i
     y = np.array([0] * 4 + [1] * 8)
     x = chance.normal(size=(12, 2)).astype(np.float32)
     x[:, 0] += y
-    machine = fit(KINDS["svm"].choose({}), x, Target("classification", y, (0, 1)), 0, nothing)
+    machine = fit(KINDS["svm"].choose({}), x, Target("classification", y, (0, 1)), 0, nothing).estimator
     sigmoid = machine.calibrated_classifiers_[0]
     decided = sigmoid.estimator.decision_function(x)
     assert np.corrcoef(decided, machine.predict_proba(x)[:, 1])[0, 1] > 0
@@ -86,18 +86,43 @@ def test_a_vector_machine_is_not_turned_upside_down_by_its_probabilities(seed: i
 
 def test_a_class_with_a_single_row_does_not_stop_a_vector_machine() -> None:
     x = np.array([[0.0], [0.1], [5.0]], np.float32)
-    machine = fit(
-        KINDS["svm"].choose({}), x, Target("classification", np.array([0, 0, 1]), (0, 1)), 0, nothing
-    )
-    assert machine.predict_proba(x).shape == (3, 2)
+    target = Target("classification", np.array([0, 0, 1]), (0, 1))
+    assert fit(KINDS["svm"].choose({}), x, target, 0, nothing).answer(x).shape == (3, 2)
 
 
 def test_a_files_size_does_not_follow_the_number_of_rows() -> None:
     chance = np.random.default_rng(0)
     x = chance.normal(size=(60_000, 1)).astype(np.float32)
     noise = Target("regression", chance.normal(size=60_000))
-    forest = fit(KINDS["random_forest"].choose({"n_estimators": 2}), x, noise, 0, nothing)
+    forest = fit(KINDS["random_forest"].choose({"n_estimators": 2}), x, noise, 0, nothing).estimator
     assert max(tree.get_n_leaves() for tree in forest.estimators_) <= 6000
+
+
+@pytest.mark.parametrize("kind", sorted(set(KINDS) - {"linear_regression"}))
+def test_a_class_with_a_single_row_does_not_stop_a_large_training(kind: str) -> None:
+    """Beyond some thousand rows networks and boosting set rows aside, of every class, to stop early by."""
+    chance = np.random.default_rng(0)
+    rows = 14_000 if kind == "gradient_boosting" else 2600
+    x = chance.normal(size=rows).round(3)
+    table = [[float(value), "up" if value > 0 else "down"] for value in x] + [[9.0, "lonely"]]
+    small = {"gradient_boosting": {"max_iter": 5}, "mlp": {"max_iter": 80}}.get(kind, {})
+    made = train(kind, "y", {"columns": ["x", "y"], "rows": table}, settings=small)
+    assert made.result["metrics"]["accuracy"] > 0.95
+
+
+@pytest.mark.parametrize("kind", ["linear_regression", "svm", "decision_tree", "gradient_boosting", "mlp"])
+def test_a_target_that_is_always_the_same_is_answered_with_it(kind: str) -> None:
+    rows = [[i, 7.5] for i in range(30)]
+    made = train(kind, "y", {"columns": ["x", "y"], "rows": rows}, task="regression")
+    assert predict(made, [[3], [50]]) == pytest.approx([7.5, 7.5], abs=1e-3)
+
+
+def test_a_forest_of_many_classes_keeps_what_is_not_zero_only() -> None:
+    chance = np.random.default_rng(0)
+    rows = [[float(i % 40 + chance.normal(0, 0.2)), f"c{i % 40}"] for i in range(800)]
+    made = train("random_forest", "y", {"columns": ["x", "y"], "rows": rows}, settings={"n_estimators": 10})
+    assert made.result["metrics"]["accuracy"] > 0.9
+    assert len(made.file) < 150_000  # ten times that with the zeros
 
 
 @pytest.mark.parametrize(

@@ -78,7 +78,7 @@ def test_a_share_too_small_for_any_class_is_said() -> None:
     rows = [[i, f"c{i % 10}"] for i in range(20)]
     made = train("decision_tree", "y", {"columns": ["x", "y"], "rows": rows}, holdout=0.1)
     assert made.result["metrics"]["rows_holdout"] == 0
-    assert made.result["notes"] == ["No class has rows enough to hold one out, so nothing was measured."]
+    assert made.result["notes"] == ["A share of 0.1 of each class is not one row, so nothing was measured."]
 
 
 # ------------------------------------------------------------------- the metrics

@@ -88,6 +88,10 @@ async def test_an_error_ends_the_stream_as_its_last_event(http: httpx.AsyncClien
         ({"files": {"file": b"a,b\n1,2\n"}}, "The form has no `order`"),
         ({"data": {"order": "{}"}, "files": {"file": b"a"}}, "kind: Field required; target: Field required."),
         ({"data": {"order": json.dumps(ORDER)}, "files": {"file": b""}}, "The file is empty."),
+        (
+            {"data": {"order": json.dumps(ORDER)}, "files": {"file": b"x,buys\n1,no\n-inf,yes\n"}},
+            "Row 2, column 'x': -inf is not a number a model can take.",
+        ),
         ({"data": {"order": json.dumps(ORDER)}, "files": [("file", b"a"), ("file", b"b")]}, "Too many files"),
         (
             {"content": b"--x", "headers": {"Content-Type": "multipart/form-data; boundary=x"}},

@@ -11,9 +11,8 @@ def write(
     order: TrainingOrder, metrics: Mapping[str, Any], origin: Mapping[str, Any], notes: Iterable[str]
 ) -> str:
     """Markdown. `metrics`, `origin` and `notes` are what a training returned."""
-    classes = "" if order.target.isidentifier() else ", a yes or no"
     lines = [
-        f"Predicts `{order.target}`{classes}, by {order.kind.replace('_', ' ')}.",
+        f"Predicts `{order.target}`, by {order.kind.replace('_', ' ')} ({origin['task']}).",
         KINDS[order.kind].explains,
         "",
         "## Data",

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from sklearn.ensemble import (
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
 from sklearn.model_selection import StratifiedKFold
+from sklearn.multiclass import OneVsRestClassifier
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.svm import SVC, SVR
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
@@ -43,13 +45,40 @@ LARGEST_LEAVES = 5000
 """Leaves of a forest's tree at most, or about: a file grows with them, whatever the number of rows."""
 
 
-def fit(chosen: Chosen, x: Array, target: Target, seed: int, progress: Progress) -> Any:
-    """A fitted estimator with `predict`, or `predict_proba` with a column for each class number.
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """An estimator, and for numbers the unit in which it learned the target.
 
-    `x` is float32 `[rows, columns]`. scikit-learn's own warnings, such as on convergence, pass through.
+    Numbers are learned as `(y - middle) / size`. The middle is a float32 and the size a power of two, so that
+    the graph, which undoes this at its end, rounds once only. Summing up a hundred trees of large numbers
+    would round a hundred times.
     """
-    regression = target.task == "regression"
-    y = target.values
+
+    estimator: Any
+    middle: float = 0.0
+    size: float = 1.0
+
+    def answer(self, x: Array) -> Array:
+        """Probabilities `[rows, classes]`, or numbers `[rows]` in the target's own unit; float64."""
+        if hasattr(self.estimator, "predict_proba"):
+            probabilities: Array = self.estimator.predict_proba(x)
+            return probabilities
+        values: Array = self.estimator.predict(x).ravel().astype(np.float64)
+        return values * self.size + self.middle
+
+
+def fit(chosen: Chosen, x: Array, target: Target, seed: int, progress: Progress) -> Fitted:
+    """`x` is float32 `[rows, columns]`. scikit-learn's own warnings, as on convergence, pass through."""
+    if target.task == "classification":
+        return Fitted(_fit(chosen, x, target.values, False, seed, progress))
+    middle = float(np.float32(target.values.mean()))
+    spread = target.values.std()
+    size = float(np.exp2(np.clip(np.round(np.log2(spread)), -100, 100))) if spread > 0 else 1.0
+    y = (target.values - middle) / size
+    return Fitted(_fit(chosen, x, y, True, seed, progress), middle, size)
+
+
+def _fit(chosen: Chosen, x: Array, y: Array, regression: bool, seed: int, progress: Progress) -> Any:
     match chosen:
         case LogisticSettings():
             return LogisticRegression(**chosen.model_dump()).fit(x.astype(np.float64), y)
@@ -70,12 +99,17 @@ def fit(chosen: Chosen, x: Array, target: Target, seed: int, progress: Progress)
 
 # ------------------------------------------------------------------- vector machines
 def _vector_classifier(chosen: VectorSettings, x: Array, y: Array, seed: int) -> CalibratedClassifierCV:
-    """Platt's sigmoid, fitted on decisions about rows that were left out.
+    """Platt's sigmoid for each class, fitted on decisions about rows that were left out.
+
+    Of more than two classes each is decided against the rest. libsvm's own way, votes between pairs of
+    classes, jumps where a vote is a tie, and float32 and float64 then jump to different sides.
 
     With few rows these decisions can be worse than chance, and the sigmoid then turns the machine upside
     down. When that happens, or a class is too small to be split, it is fitted on the training rows.
     """
-    machine = SVC(**chosen.model_dump(), cache_size=500)
+    machine: Any = SVC(**chosen.model_dump(), cache_size=500)
+    if y.max() > 1:
+        machine = OneVsRestClassifier(machine)
     everything = np.arange(len(y))
     folds: list[Any] = [[(everything, everything)]]
     if (smallest := np.bincount(y).min()) >= 2:
@@ -87,29 +121,22 @@ def _vector_classifier(chosen: VectorSettings, x: Array, y: Array, seed: int) ->
     return calibrated
 
 
-def _vector_regressor(chosen: VectorSettings, x: Array, y: Array) -> SVR:
-    """Fitted on y of unit size; the size is then folded into the weights of the support vectors."""
-    middle, size = _middle_and_size(y)
-    machine = SVR(**chosen.model_dump(), cache_size=500).fit(x, (y - middle) / size)
-    machine.dual_coef_ = machine._dual_coef_ = machine.dual_coef_ * size
-    machine.intercept_ = machine._intercept_ = machine.intercept_ * size + middle
-    return machine
-
-
-def _middle_and_size(y: Array) -> tuple[float, float]:
-    size = float(y.std())
-    return float(y.mean()), size if size > 0 else 1.0
+def _vector_regressor(chosen: VectorSettings, x: Array, y: Array) -> SVR | LinearRegression:
+    if np.ptp(y) == 0:
+        return LinearRegression().fit(x, y)  # the same constant: ONNX has no machine without vectors
+    return SVR(**chosen.model_dump(), cache_size=500).fit(x, y)
 
 
 # ------------------------------------------------------------------- trees
-def _leaf(chosen: TreeSettings, rows: int, ours: int) -> int:
-    """Least rows in a leaf: the caller's, or ours where there are rows enough for that."""
-    return chosen.min_samples_leaf or max(1, min(ours, rows // 40), rows // LARGEST_LEAVES)
+def _leaf(chosen: TreeSettings, y: Array, regression: bool, ours: int) -> int:
+    """Least rows in a leaf: the caller's, or ours where there are rows enough of every class for that."""
+    rows, classes = len(y), 2 if regression else y.max() + 1
+    return chosen.min_samples_leaf or int(max(1, min(ours, rows // (20 * classes)), rows // LARGEST_LEAVES))
 
 
 def _tree(chosen: TreeSettings, x: Array, y: Array, regression: bool, seed: int) -> Any:
     make = DecisionTreeRegressor if regression else DecisionTreeClassifier
-    leaf = _leaf(chosen, len(y), 100)
+    leaf = _leaf(chosen, y, regression, 100)
     return make(max_depth=chosen.max_depth, min_samples_leaf=leaf, random_state=seed).fit(x, y)
 
 
@@ -119,7 +146,7 @@ def _forest(
     make = RandomForestRegressor if regression else RandomForestClassifier
     forest = make(
         max_depth=chosen.max_depth,
-        min_samples_leaf=_leaf(chosen, len(y), 3),
+        min_samples_leaf=_leaf(chosen, y, regression, 3),
         random_state=seed,
         n_jobs=-1,
         warm_start=True,
@@ -136,11 +163,18 @@ def _boosting(chosen: BoostingSettings, x: Array, y: Array, regression: bool, se
     make = HistGradientBoostingRegressor if regression else HistGradientBoostingClassifier
     given = chosen.model_dump(exclude={"min_samples_leaf"})
     leaf = chosen.min_samples_leaf or max(1, min(20, len(y) // 10))
-    boosted = make(**given, min_samples_leaf=leaf, random_state=seed).fit(x, y)
+    stop = "auto" if regression or _can_leave_out(y) else False
+    boosted = make(**given, min_samples_leaf=leaf, early_stopping=stop, random_state=seed).fit(x, y)
     for predictors in boosted._predictors:
         for tree in predictors:
             tree.nodes["num_threshold"] = _down_to_float32(tree.nodes["num_threshold"])
     return boosted
+
+
+def _can_leave_out(y: Array) -> bool:
+    """Whether scikit-learn can set a tenth aside, to stop early by, that holds every class."""
+    counts = np.bincount(y)
+    return bool(counts.min() >= 2 and len(counts) <= len(y) // 10)
 
 
 def _down_to_float32(thresholds: Array) -> Array:
@@ -157,7 +191,9 @@ def _fitted(make: Any, chosen: NetworkSettings, x: Array, y: Array, seed: int) -
     batches, until a tenth of them that is left out gets no better."""
     given = chosen.model_dump(exclude={"alpha"}) | {"random_state": seed}
     if len(y) > FULL_BATCH_ROWS:
-        return make(**given, alpha=chosen.alpha or 1e-4, solver="adam", early_stopping=True).fit(x, y)
+        stop = make is MLPRegressor or _can_leave_out(y)
+        alpha = 1e-4 if chosen.alpha is None else chosen.alpha
+        return make(**given, alpha=alpha, solver="adam", early_stopping=stop).fit(x, y)
     given |= {"solver": "lbfgs"}
     alpha = _penalty(make, given, x, y, seed) if chosen.alpha is None else chosen.alpha
     return make(**given, alpha=alpha).fit(x, y)
@@ -195,12 +231,9 @@ def _network_regressor(chosen: NetworkSettings, x: Array, y: Array, seed: int) -
     """A network on what a straight line leaves over, and the line folded into the network.
 
     A network alone bends where the data end; with the line in it, it goes on straight. Each column
-    passes through the hidden layers as two neurons, relu(x) - relu(-x) = x. The size of y is folded into the
-    last layer, so that the graph answers in real units.
+    passes through the hidden layers as two neurons, relu(x) - relu(-x) = x.
     """
     x = x.astype(np.float64)
-    middle, size = _middle_and_size(y)
-    y = (y - middle) / size
     line = Ridge(alpha=1e-3).fit(x, y)
     network = _fitted(MLPRegressor, chosen, x, y - line.predict(x), seed)
 
@@ -208,11 +241,11 @@ def _network_regressor(chosen: NetworkSettings, x: Array, y: Array, seed: int) -
     weights, biases = network.coefs_, network.intercepts_
     inner = [_beside(weight, np.eye(both.shape[1])) for weight in weights[1:-1]]
     last = np.vstack([weights[-1], line.coef_[:, None], -line.coef_[:, None]])
-    network.coefs_ = [np.hstack([weights[0], both]), *inner, last * size]
+    network.coefs_ = [np.hstack([weights[0], both]), *inner, last]
     passing = np.zeros(both.shape[1])
     network.intercepts_ = [
         *(np.concatenate([bias, passing]) for bias in biases[:-1]),
-        (biases[-1] + line.intercept_) * size + middle,
+        biases[-1] + line.intercept_,
     ]
     return network
 

@@ -14,6 +14,7 @@ from sklearn.pipeline import Pipeline
 
 from feria.errors import FeriaError
 from feria.learning.dataset import Dataset
+from feria.learning.estimators import Fitted
 from feria.learning.kinds import Kind
 from feria.learning.preprocessing import Preprocessing
 from feria.registry.wire import METADATA_KEY, FileMetadata, ModelOutput, TabularInput
@@ -54,7 +55,7 @@ class Graph:
         return answer
 
 
-def export(kind: Kind, preprocessing: Preprocessing, estimator: Any, data: Dataset) -> bytes:
+def export(kind: Kind, preprocessing: Preprocessing, fitted: Fitted, data: Dataset) -> bytes:
     """The whole way from raw columns to labels and probabilities, or to a value, as one ONNX file.
 
     Outputs are `label` `[N]` of the labels' own type and `probabilities` float32 `[N, C]`, or `value`
@@ -72,23 +73,43 @@ def export(kind: Kind, preprocessing: Preprocessing, estimator: Any, data: Datas
         warnings.simplefilter("ignore", DeprecationWarning)
         warnings.simplefilter("ignore", FutureWarning)
         model = convert_sklearn(
-            Pipeline([("preprocessing", preprocessing.transformer), ("model", estimator)]),
+            Pipeline([("preprocessing", preprocessing.transformer), ("model", fitted.estimator)]),
             name=kind.name,  # without one it makes one up, and equal models get unequal digests
             initial_types=inputs,
-            options={id(estimator): {"zipmap": False}} if classes else None,
+            options={id(fitted.estimator): {"zipmap": False}} if classes else None,
             target_opset=OPSET,
         )
+    if data.target.classes > 2:
+        _drop_zeros(model)
     # So that no name in there is one of ours.
     model = compose.add_prefix(model, "inner/", rename_inputs=False)
-    _name_outputs(model, data.target.labels)
+    _name_outputs(model, data.target.labels, fitted)
     model.producer_name = "feria"
     helper.set_model_props(model, {METADATA_KEY: _metadata(kind, data).model_dump_json()})
     file: bytes = model.SerializeToString(deterministic=True)
     return file
 
 
-def _name_outputs(model: onnx.ModelProto, labels: tuple[Any, ...] | None) -> None:
-    """The likeliest class by its own name, and the probabilities; or the value.
+def _drop_zeros(model: onnx.ModelProto) -> None:
+    """A forest's leaf has a weight for every class, most of them zero: a file of many classes is mostly that.
+
+    Not for two classes, where ONNX Runtime reads a single weight as something else.
+    """
+    for node in model.graph.node:
+        if node.op_type == "TreeEnsembleClassifier":
+            of = {attribute.name: attribute for attribute in node.attribute}
+            kept = np.flatnonzero(of["class_weights"].floats)
+            _keep(of["class_weights"].floats, kept)
+            for name in ("class_ids", "class_nodeids", "class_treeids"):
+                _keep(of[name].ints, kept)
+
+
+def _keep(values: Any, places: Array) -> None:
+    values[:] = np.array(values)[places].tolist()
+
+
+def _name_outputs(model: onnx.ModelProto, labels: tuple[Any, ...] | None, fitted: Fitted) -> None:
+    """The likeliest class by its own name, and the probabilities; or the value in its own unit.
 
     Estimators learn class numbers, for converters differ in which labels they can, and in which class
     wins a tie. Here it is the first, as in NumPy.
@@ -99,7 +120,10 @@ def _name_outputs(model: onnx.ModelProto, labels: tuple[Any, ...] | None) -> Non
         graph.node.append(helper.make_node(operator, inputs, [output], output, **attributes))
 
     if labels is None:
-        add("Identity", [last.name], "value")
+        for name, number in (("size", fitted.size), ("middle", fitted.middle)):
+            graph.initializer.append(helper.make_tensor(name, TensorProto.FLOAT, [], [number]))
+        add("Mul", [last.name, "size"], "sized")
+        add("Add", ["sized", "middle"], "value")
         outputs = [helper.make_tensor_value_info("value", TensorProto.FLOAT, [None, 1])]
     else:
         kind = _element_type(labels)
@@ -142,7 +166,7 @@ def _metadata(kind: Kind, data: Dataset) -> FileMetadata:
     )
 
 
-def verify(graph: Graph, preprocessing: Preprocessing, estimator: Any, data: Dataset, seed: int) -> float:
+def verify(graph: Graph, preprocessing: Preprocessing, fitted: Fitted, data: Dataset, seed: int) -> float:
     """Ask both about a sample of the rows, and about a row where all is missing.
 
     Returns the largest difference, in units of the tolerance: 1 is the most that passes. Beyond it,
@@ -151,13 +175,12 @@ def verify(graph: Graph, preprocessing: Preprocessing, estimator: Any, data: Dat
     frame = data.frame.sample(min(SAMPLE, data.frame.height), seed=seed)
     empty = [np.nan] * data.numbers + [""] * (frame.width - data.numbers)
     frame = frame.vstack(pl.DataFrame([empty], frame.schema, orient="row"))
-    matrix = preprocessing.apply(frame)
+    theirs = fitted.answer(preprocessing.apply(frame))
     if data.target.task == "classification":
-        theirs = estimator.predict_proba(matrix)
         off = np.abs(graph.run("probabilities", frame, data.numbers) - theirs) / PROBABILITY_TOLERANCE
     else:
-        theirs = estimator.predict(matrix).ravel()
-        allowed = VALUE_TOLERANCE * (np.std(data.target.values) + np.abs(theirs) / 100 + 1e-30)
+        spread = np.std(data.target.values) or 1.0
+        allowed = VALUE_TOLERANCE * (spread + np.abs(theirs) / 100)
         off = np.abs(graph.run("value", frame, data.numbers).ravel() - theirs) / allowed
     worst = float(off.max())
     if not worst <= 1:

@@ -95,7 +95,7 @@ def split(target: Target, holdout: float, seed: int, notes: list[str]) -> tuple[
         if alone := sum(len(part) == 1 for part in parts):
             notes.append(f"{alone} of {len(parts)} classes have a single row, which was learned from.")
     if len(unseen) == 0:
-        notes.append("No class has rows enough to hold one out, so nothing was measured.")
+        notes.append(f"A share of {holdout:g} of each class is not one row, so nothing was measured.")
     return np.setdiff1d(np.arange(n), unseen), np.sort(unseen)
 
 
@@ -112,16 +112,16 @@ def _make(
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("ignore")
         warnings.simplefilter("always", ConvergenceWarning)
-        estimator = estimators.fit(
+        fitted = estimators.fit(
             chosen, matrix, target, seed, lambda done: report("fitting", 0.2 + 0.5 * done)
         )
     if said:
         data.notes.append("The fit stopped before it had converged; more iterations (max_iter) may help.")
     report("exporting", 0.7)
-    file = export(kind, preprocessing, estimator, data)
+    file = export(kind, preprocessing, fitted, data)
     report("checking the exported model", 0.8)
     graph = Graph(file)
-    verify(graph, preprocessing, estimator, replace(data, frame=rows, target=target), seed)
+    verify(graph, preprocessing, fitted, replace(data, frame=rows, target=target), seed)
     return file, graph
 
 
@@ -142,6 +142,7 @@ def _record(order: TrainingOrder, chosen: Chosen, table: Table, data: Dataset) -
         "rows_without_target": data.rows_without_target,
         "columns": len(data.columns),
         "target": order.target,
+        "task": data.target.task,
         "settings": chosen.model_dump(mode="json"),
         "software": {"feria": feria.__version__}
         | {name: version(name) for name in ("scikit-learn", "skl2onnx", "onnxruntime")},
