@@ -129,8 +129,8 @@ def _estimator(kind: KindName) -> Pipeline:
     x = scaler.fit_transform(values).astype(np.float32)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        estimator = fit(KINDS[kind].choose({}), x, read_target(target, KINDS[kind], task), 0, lambda _: None)
-    return make_pipeline(scaler, estimator)
+        fitted = fit(KINDS[kind].choose({}), x, read_target(target, KINDS[kind], task), 0, lambda _: None)
+    return make_pipeline(scaler, fitted.estimator)
 
 
 async def _microseconds(deed: Deed, seconds: float) -> float:

@@ -33,14 +33,14 @@ def test_a_quick_round_measures_all_contenders_and_writes_nothing() -> None:
     written = [ROOT / "bench" / "results.json", ROOT / "docs" / "benchmarks.md"]
     before = [path.read_bytes() if path.exists() else None for path in written]
     done = subprocess.run(
-        [sys.executable, "-m", "bench", "--quick", "row_predict"],
+        [sys.executable, "-m", "bench", "--quick", "row_predict", "single_row"],
         cwd=ROOT,
         capture_output=True,
         text=True,
         timeout=120,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    for contender in ("feria", "bare ASGI", "FastAPI + scikit-learn"):
+    for contender in ("feria", "bare ASGI", "FastAPI + scikit-learn", "One row in this process"):
         assert contender in done.stdout
     assert "row-predict beside the same route in bare ASGI" in done.stdout
     assert [path.read_bytes() if path.exists() else None for path in written] == before

@@ -47,6 +47,7 @@ class Predictions(BaseModel):
 
 @router.post("/train_model/{name}")
 async def train_model(name: NodoModel, request: TrainRequest, trainer: Part[Trainer]) -> Trained:
+    """Train one of five models on all of these numbers and serve it under that name."""
     if len(request.y) != len(request.X):
         raise Invalid(f"X has {len(request.X)} rows and y has {len(request.y)} values.")
     columns = [f"x{i}" for i in range(1, len(request.X[0]) + 1)]
@@ -76,5 +77,6 @@ def _task(name: str, y: list[float]) -> Any:
 
 @router.post("/predict_model/{name}")
 async def predict_model(name: NodoModel, request: PredictRequest, engine: Part[Engine]) -> Predictions:
+    """Ask it: one number a row; a class comes back as the float it was given as."""
     answer = await engine.predict(name, request.X)
     return Predictions(predictions=[float(value) for value in answer["predictions"]])

@@ -49,6 +49,7 @@ async def publish(
 
 @router.get("/v1/models/{name}/versions/{version}")
 async def show_version(name: str, version: int, registry: Part[Registry]) -> Model:
+    """One version: what it takes and answers, its metrics, where it comes from, its card."""
     return await registry.find(name, version)
 
 
@@ -60,6 +61,7 @@ async def change_state(name: str, version: int, change: StateChange, registry: P
 
 @router.delete("/v1/models/{name}/versions/{version}", status_code=204, dependencies=[one_transaction])
 async def delete_version(name: str, version: int, registry: Part[Registry]) -> None:
+    """Delete one version. Its number is not given out again; `latest` goes to the one before."""
     await registry.delete(name, version)
 
 
