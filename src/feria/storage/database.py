@@ -97,7 +97,8 @@ def _translated() -> Any:
         if "malformed" in cause or "not a database" in cause:
             raise Corrupt("The database file is damaged; restore it from a backup.") from error
         if error.connection_invalidated or _is_about_the_connection(error):
-            raise Unavailable(f"The database does not answer: {cause[:200] or type(error.orig).__name__}") from error
+            reason = cause[:200] or type(error.orig).__name__
+            raise Unavailable(f"The database does not answer: {reason}") from error
         raise
     except OSError as error:  # refused or reset before a driver could say it in its own words
         raise Unavailable(f"The database cannot be reached: {error}.") from error
