@@ -47,3 +47,13 @@ async def test_a_schema_from_the_future_is_refused(database: Database) -> None:
         await session.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     with pytest.raises(Unavailable, match="newer"):
         await schema.prepare(database, migrate=True)
+
+
+async def test_a_migration_that_is_done_holds_up_no_other(
+    database: Database, storage_settings: StorageSettings, tmp_path: Path
+) -> None:
+    async with database.transaction(read_only=True) as session:
+        if database.dialect == "mariadb":
+            assert await session.scalar(text("SELECT IS_FREE_LOCK('feria_migrations')")) == 1
+    async with open_database(storage_settings, tmp_path) as another:
+        assert await schema.upgrade(another) == schema.HEAD

@@ -1,5 +1,7 @@
 """Bring a database to the schema this version wants."""
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -45,13 +47,13 @@ async def upgrade(database: Database) -> str:
         from alembic import command
         from alembic.util.exc import CommandError
 
-        _lock(connection)
-        try:
-            command.upgrade(_config(connection), "head")
-        except CommandError as error:
-            raise Unavailable(
-                f"The database was made by a newer feria; update this one. ({error})"
-            ) from error
+        with _alone(connection):
+            try:
+                command.upgrade(_config(connection), "head")
+            except CommandError as error:
+                raise Unavailable(
+                    f"The database was made by a newer feria; update this one. ({error})"
+                ) from error
 
     async with database.transaction() as session:
         await (await session.connection()).run_sync(run)
@@ -67,9 +69,18 @@ def _config(connection: Connection) -> Any:
     return config
 
 
-def _lock(connection: Connection) -> None:
-    # SQLite's BEGIN IMMEDIATE is a lock already.
+@contextlib.contextmanager
+def _alone(connection: Connection) -> Iterator[None]:
+    """Nobody else migrates meanwhile. SQLite's BEGIN IMMEDIATE is a lock already."""
     if connection.dialect.name == "postgresql":
-        connection.execute(text("SELECT pg_advisory_xact_lock(7315742)"))
+        connection.execute(text("SELECT pg_advisory_xact_lock(7315742)"))  # ends with the transaction
+        yield
     elif connection.dialect.name in {"mysql", "mariadb"}:
         connection.execute(text("SELECT GET_LOCK('feria_migrations', 60)"))
+        try:
+            yield
+        finally:
+            # It belongs to the connection, which goes back to the pool and lives on.
+            connection.execute(text("SELECT RELEASE_LOCK('feria_migrations')"))
+    else:
+        yield

@@ -3,7 +3,7 @@
 import re
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, model_validator
 
@@ -159,4 +159,3 @@ class FileMetadata(Wire):
     kind: str
     input: ModelInput
     output: ModelOutput
-    extra: dict[str, Any] = Field(default_factory=dict)
