@@ -9,6 +9,7 @@ from fastapi.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 import feria
+from feria.access.door import Door
 from feria.compat import nodo
 from feria.inference import routes as inference
 from feria.inference.engine import Engine
@@ -30,7 +31,7 @@ def create_app(settings: Settings) -> ASGIApp:
     limited = BodyLimit(
         create_api(settings), body_bytes=web.max_body_mib * MIB, upload_bytes=web.max_upload_mib * MIB
     )
-    return BareRoutes(limited, [inference.ROUTE])
+    return Door(BareRoutes(limited, [inference.ROUTE]))
 
 
 def create_api(settings: Settings) -> FastAPI:

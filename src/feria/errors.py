@@ -7,9 +7,12 @@ FeriaError                     a bug of ours; says no more than it must
 │   ├── TooLarge               more bytes, pixels or values than this node takes
 │   └── OverLimit              the work outgrew its allowance of time or memory
 ├── NotFound
-├── NotAllowed
+├── NotSignedIn                who asks is not known; a token or a login would help
+├── NotAllowed                 who asks is known and may not
 ├── Conflict                   someone else was first, or it is still in use
 ├── Busy                       try again after `retry_after` seconds
+│   └── RateLimited            this caller asks too often
+├── Cancelled                  somebody called the work off
 ├── Expired                    the answer would have come too late to be of use
 └── Unavailable                a part this needs is not there
     ├── DiskFull
@@ -58,6 +61,10 @@ class NotFound(FeriaError):
     code = "not_found"
 
 
+class NotSignedIn(FeriaError):
+    code = "not_signed_in"
+
+
 class NotAllowed(FeriaError):
     code = "not_allowed"
 
@@ -72,6 +79,14 @@ class Busy(FeriaError):
     def __init__(self, message: str, *, retry_after: float = 1.0, **details: Any) -> None:
         super().__init__(message, **details)
         self.retry_after = retry_after
+
+
+class RateLimited(Busy):
+    code = "rate_limited"
+
+
+class Cancelled(FeriaError):
+    code = "cancelled"
 
 
 class Expired(FeriaError):

@@ -1,6 +1,7 @@
 """Everything an operator can change, in one place: FERIA_<GROUP>__<NAME>, or a line in `.env`."""
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -22,6 +23,33 @@ class WebSettings(Group):
     )
     max_upload_mib: int = Field(
         default=512, ge=1, description="Largest uploaded data set or model file, in MiB."
+    )
+    max_header_kib: int = Field(default=32, ge=1, description="Most bytes of one request's headers, in KiB.")
+    read_seconds: float = Field(
+        default=30.0, gt=0, description="Longest silence of a caller in the middle of its request."
+    )
+    max_connections: int = Field(
+        default=10_000, ge=1, description="Connections held at once; more are told to retry."
+    )
+    drain_seconds: float = Field(
+        default=0.0,
+        ge=0,
+        description="Time between /readyz saying 503 and the door closing, when told to stop; as long as a "
+        "load balancer takes to notice.",
+    )
+    tls_certificate: Path | None = Field(default=None, description="Certificate chain, PEM; turns TLS on.")
+    tls_key: Path | None = Field(default=None, description="The certificate's private key, PEM.")
+    behind_proxy: bool = Field(
+        default=False,
+        description="A proxy in front ends TLS and names callers in X-Forwarded-For and -Proto.",
+    )
+    trusted_proxies: tuple[str, ...] = Field(
+        default=("127.0.0.1", "::1"),
+        description="Addresses or networks of that proxy; others are not believed.",
+    )
+    origins: tuple[str, ...] = Field(
+        default=(),
+        description="Other web sites whose pages may call this node, as `https://shop.example`.",
     )
 
 
@@ -52,6 +80,68 @@ class WorkerSettings(Group):
     memory_mib: int = Field(default=4096, ge=64, description="Memory one job may take, in MiB.")
 
 
+class AccessSettings(Group):
+    """Who may do what, once the door is locked."""
+
+    locked: bool | None = Field(
+        default=None,
+        description="Ask every caller for a token; unset does so unless the node listens on loopback only.",
+    )
+    session_hours: float = Field(default=12.0, gt=0, description="How long a browser stays signed in.")
+    requests_per_second: float = Field(
+        default=500.0, gt=0, description="Requests a caller may make on a locked node, sustained."
+    )
+    anonymous_per_second: float = Field(
+        default=50.0, gt=0, description="The same for an address that shows no token."
+    )
+    failures_per_minute: int = Field(
+        default=10, ge=1, description="Wrong tokens an address may show before it has to wait."
+    )
+
+
+class TaskSettings(Group):
+    """Work that is queued, kept in the journal and taken up again after a crash."""
+
+    parallel: int = Field(default=8, ge=1, description="Tasks that run at once.")
+    max_waiting: int = Field(default=10_000, ge=1, description="Tasks that may wait; more are told to retry.")
+    max_waiting_mib: int = Field(default=256, ge=1, description="Memory that waiting tasks may take, in MiB.")
+    max_attempts: int = Field(
+        default=3, ge=1, description="How often a task that took the node down with it is tried."
+    )
+    keep_seconds: float = Field(
+        default=86_400.0, ge=0, description="How long a finished task and its result are kept."
+    )
+    grace_seconds: float = Field(
+        default=10.0,
+        ge=0,
+        description="Time that running tasks get when the node stops; then they wait for the next start.",
+    )
+
+
+class EventSettings(Group):
+    """How parts of a node, and nodes that share a Redis, tell each other what happened."""
+
+    url: str | None = Field(default=None, description="`redis://…`; unset stays in this process.")
+    buffer: int = Field(
+        default=256, ge=1, description="Events kept for a slow listener before it misses some and is told."
+    )
+
+
+class TelemetrySettings(Group):
+    """What the node says about itself."""
+
+    log_format: Literal["auto", "text", "json"] = Field(
+        default="auto", description="`auto` is text on a terminal and JSON elsewhere."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="The least that is worth a line."
+    )
+    log_requests: bool = Field(default=False, description="A line for every request.")
+    otlp_endpoint: str | None = Field(
+        default=None, description="OpenTelemetry collector that takes traces over HTTP; needs `feria[otel]`."
+    )
+
+
 class RegistrySettings(Group):
     """The model shelf."""
 
@@ -72,6 +162,11 @@ class InferenceSettings(Group):
     max_batch: int = Field(default=8, ge=1, le=1024, description="Most requests in one model call.")
     max_waiting: int = Field(
         default=1024, ge=1, description="Requests that may wait; more are refused with Retry-After."
+    )
+    max_wait_milliseconds: int = Field(
+        default=50,
+        ge=1,
+        description="Estimated wait beyond which requests are refused, where more than a few batches wait.",
     )
     deadline_seconds: float = Field(
         default=10.0, gt=0, description="Age at which a waiting request is dropped."
@@ -103,7 +198,11 @@ class Settings(BaseSettings):
     home: Path = Field(default=Path("var"), description="Folder that holds all this node keeps.")
     web: WebSettings = WebSettings()
     storage: StorageSettings = StorageSettings()
+    access: AccessSettings = AccessSettings()
     workers: WorkerSettings = WorkerSettings()
+    tasks: TaskSettings = TaskSettings()
+    events: EventSettings = EventSettings()
+    telemetry: TelemetrySettings = TelemetrySettings()
     registry: RegistrySettings = RegistrySettings()
     learning: LearningSettings = LearningSettings()
     inference: InferenceSettings = InferenceSettings()

@@ -8,13 +8,15 @@ from sqlalchemy import Connection, text
 
 import feria.cluster.tables
 import feria.migrations
+import feria.tasks.tables
 from feria.errors import Unavailable
 from feria.migrations import schema
 from feria.settings import StorageSettings
 from feria.storage.database import Database, open_database
 from feria.storage.rows import Row
 
-assert feria.cluster.tables  # its tables are part of the schema
+assert feria.cluster.tables  # their tables are part of the schema
+assert feria.tasks.tables
 
 
 def differences(connection: Connection) -> list[object]:

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from feria.errors import Busy, DiskFull, FeriaError, Invalid
+from feria.errors import Busy, DiskFull, FeriaError, Invalid, NotSignedIn
 
 log = logging.getLogger(__name__)
 P = ParamSpec("P")
@@ -28,9 +28,12 @@ STATUS = {
     "too_large": 413,
     "over_limit": 422,
     "not_found": 404,
+    "not_signed_in": 401,
     "not_allowed": 403,
     "conflict": 409,
     "busy": 503,
+    "rate_limited": 429,
+    "cancelled": 410,
     "expired": 504,
     "unavailable": 503,
     "disk_full": 507,
@@ -63,6 +66,8 @@ def body(error: FeriaError) -> dict[str, Any]:
 def headers(error: FeriaError) -> dict[str, str]:
     if isinstance(error, Busy):
         return {"Retry-After": str(math.ceil(error.retry_after))}
+    if isinstance(error, NotSignedIn):
+        return {"WWW-Authenticate": "Bearer"}
     return {}
 
 

@@ -1,0 +1,39 @@
+"""The journal of tasks."""
+
+from datetime import datetime
+
+from sqlalchemy import Index, SmallInteger, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from feria.storage.rows import Moment, Row, blob, key
+
+
+class TaskRow(Row):
+    __tablename__ = "tasks"
+    __table_args__ = (
+        UniqueConstraint("owner", "idempotency_key"),
+        Index(None, "owner", "id"),
+        Index(None, "state"),
+        Index(None, "expires_at"),
+    )
+
+    id: Mapped[str] = mapped_column(key(32), primary_key=True)
+    kind: Mapped[str] = mapped_column(key(64))
+    owner: Mapped[str] = mapped_column(key(128))
+    idempotency_key: Mapped[str | None] = mapped_column(key(128))
+    request_id: Mapped[str] = mapped_column(key(64))
+    priority: Mapped[int] = mapped_column(SmallInteger)
+    payload: Mapped[bytes] = mapped_column(blob())
+    """JSON."""
+    file: Mapped[bool]
+    """Whether a file came with it."""
+    state: Mapped[str] = mapped_column(key(16))
+    attempts: Mapped[int] = mapped_column(SmallInteger)
+    submitted_at: Mapped[datetime] = mapped_column(Moment())
+    started_at: Mapped[datetime | None] = mapped_column(Moment())
+    finished_at: Mapped[datetime | None] = mapped_column(Moment())
+    expires_at: Mapped[datetime | None] = mapped_column(Moment())
+    result: Mapped[bytes | None] = mapped_column(blob())
+    """JSON."""
+    error: Mapped[bytes | None] = mapped_column(blob())
+    """JSON: code, message, details."""
