@@ -43,7 +43,7 @@ docs: $(READY) ## Write docs/reference anew from the code; check every link
 bench: $(READY) ## Measure the promises, each beside its floor
 	@$(BIN)/python -m bench $(ARGS)
 
-bench-peers: $(READY) ## Measure beside LitServe, MLServer and BentoML, in environments of their own
+bench-peers: $(READY) ## Measure beside LitServe, MLServer, BentoML and Celery, in environments of their own
 	@$(BIN)/python -m bench.peers $(ARGS)
 
 pins: $(READY) ## Show that constraints.txt still resolves, Flower included (installs nothing)

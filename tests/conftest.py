@@ -78,7 +78,7 @@ async def http(settings: Settings) -> "AsyncGenerator[httpx.AsyncClient]":
 
     async with (
         open_app(settings) as (app, _),
-        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://node") as http,
+        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1") as http,
     ):
         yield http
 

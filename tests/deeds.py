@@ -1,11 +1,13 @@
 """What worker processes are asked to do in tests: a process can only import a module by name."""
 
+import logging
 import os
 import signal
 import time
 from typing import Any
 
 from feria.errors import NotAnImage
+from feria.telemetry.context import request_id
 
 
 def add(a: int, b: int, report: Any) -> int:
@@ -20,6 +22,13 @@ def refuse(report: Any) -> None:
 
 def fail(report: Any) -> None:
     raise ZeroDivisionError("division by zero")
+
+
+def log_and_tell(report: Any) -> str:
+    logging.getLogger("sklearn.somewhere").warning("A library warns of %s.", "something")
+    logging.getLogger("sklearn.somewhere").info("A library chats.")
+    logging.getLogger("feria.learning").info("We say what we do.")
+    return request_id.get()
 
 
 def die(report: Any) -> None:

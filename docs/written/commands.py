@@ -12,9 +12,9 @@ from written import row, table
 SOURCE = "`feria.cli`"
 INTRODUCTION = """# Command line
 
-Every command explains itself with `--help`. Commands that speak to a node take `--url` and `--home` too,
-before or behind their name. Answers go to the standard output, everything else to the standard error, and a
-command that failed says why in one sentence and exits with 1.
+Every command explains itself with `--help`. Commands that speak to a node take `--url`, `--token` and
+`--home` too, before or behind their name. Answers go to the standard output, everything else to the
+standard error, and a command that failed says why in one sentence and exits with 1.
 """
 
 

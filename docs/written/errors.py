@@ -26,7 +26,7 @@ WHAT_TO_DO = {
     "over_limit": "Give the work less to do, or raise `FERIA_WORKERS__SECONDS` or `…__MEMORY_MIB`.",
     "not_found": "`feria models list` shows what there is.",
     "not_signed_in": "Send `Authorization: Bearer TOKEN`; in a browser, sign in at `/login`.",
-    "not_allowed": "Whoever asks may not do this.",
+    "not_allowed": "Ask with a token whose role includes it. A page elsewhere: `FERIA_WEB__ORIGINS`.",
     "conflict": "Look at how things stand now and decide anew.",
     "busy": "Try again after the seconds in `Retry-After` (in Python: `retry_after`).",
     "rate_limited": "Ask less often; `Retry-After` says how long to wait.",

@@ -1,8 +1,11 @@
 """The HTTP API, from the document that describes it to programs."""
 
+import inspect
 import json
 from collections.abc import Iterator
 from typing import Any
+
+from fastapi.routing import APIWebSocketRoute
 
 from feria.app import create_api
 from feria.settings import Settings
@@ -28,11 +31,19 @@ def page() -> str:
     lines = [INTRODUCTION]
     for path, method, route in _routes(document):
         lines += _route(path, method, route, schemas)
+    lines += _sockets()
     lines += ["## Things", ""]
     for name, schema in sorted(schemas.items()):
         if name not in LEFT_OUT and not _is_form(name):
             lines += [f"### {name}", "", *_members(schema)]
     return "\n".join(lines)
+
+
+def _sockets() -> Iterator[str]:
+    """OpenAPI has no word for WebSockets."""
+    for route in create_api(Settings()).routes:
+        if isinstance(route, APIWebSocketRoute):
+            yield from (f"## WS {route.path}", "", inspect.cleandoc(route.endpoint.__doc__ or ""), "")
 
 
 def _is_form(name: str) -> bool:

@@ -4,12 +4,17 @@ import contextlib
 from collections.abc import AsyncGenerator
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
+from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 import feria
+from feria.access import routes as access
 from feria.access.door import Door
+from feria.access.exposure import is_locked
+from feria.access.needs import needs
+from feria.access.wire import Permission
 from feria.compat import nodo
 from feria.inference import routes as inference
 from feria.inference.engine import Engine
@@ -17,10 +22,15 @@ from feria.learning import routes as learning
 from feria.node import Node, open_node
 from feria.registry import routes as registry
 from feria.settings import Settings
+from feria.tasks import routes as tasks
+from feria.watching import routes as watching
+from feria.watching import socket as events
 from feria.web.bare import BareRoutes, BodyLimit
+from feria.web.draining import Draining
 from feria.web.home import add_home
 from feria.web.parts import Part
 from feria.web.replies import DOCUMENTED, add_error_replies
+from feria.web.watch import Watch
 
 MIB = 2**20
 
@@ -31,7 +41,13 @@ def create_app(settings: Settings) -> ASGIApp:
     limited = BodyLimit(
         create_api(settings), body_bytes=web.max_body_mib * MIB, upload_bytes=web.max_upload_mib * MIB
     )
-    return Door(BareRoutes(limited, [inference.ROUTE]))
+    door = Door(BareRoutes(limited, [inference.ROUTE]), locked=is_locked(settings), origins=web.origins)
+    app = _answering_other_sites(door, web.origins) if web.origins else door
+    if settings.telemetry.otlp_endpoint is not None:
+        from feria.telemetry.traces import Traced
+
+        app = Traced(app)
+    return Watch(app, log_requests=settings.telemetry.log_requests)
 
 
 def create_api(settings: Settings) -> FastAPI:
@@ -52,10 +68,10 @@ def create_api(settings: Settings) -> FastAPI:
         redoc_url=None,
     )
     add_error_replies(api)
-    for routes in (registry, learning, nodo):
+    for routes in (access, registry, learning, tasks, nodo, watching, events):
         api.include_router(routes.router)
     _add_health(api)
-    add_home(api)
+    add_home(api, [needs(Permission.read)])
     _describe_hot_routes(api)
     return api
 
@@ -72,18 +88,27 @@ async def open_app(settings: Settings) -> AsyncGenerator[tuple[ASGIApp, Node]]:
         yield with_parts, node
 
 
+def _answering_other_sites(app: ASGIApp, origins: tuple[str, ...]) -> ASGIApp:
+    """CORS, around the door: its refusals are answers too. Cookies do not come along (SameSite)."""
+    methods, exposed = ("GET", "POST", "PUT", "PATCH", "DELETE"), ("Retry-After", "X-Request-Id", "Location")
+    return CORSMiddleware(
+        app, allow_origins=origins, allow_methods=methods, allow_headers=("*",), expose_headers=exposed
+    )
+
+
 def _add_health(api: FastAPI) -> None:
     @api.get("/livez", tags=["node"])
     async def live() -> dict[str, str]:
         """The process answers."""
         return {"status": "live"}
 
-    @api.get("/readyz", tags=["node"], responses={503: {"description": "Still warming up."}})
-    async def ready(engine: Part[Engine]) -> JSONResponse:
-        """Every model on the shelf that fits is loaded and warm."""
-        if engine.ready:
+    @api.get("/readyz", tags=["node"], responses={503: {"description": "Still warming up, or told to stop."}})
+    async def ready(request: Request, engine: Part[Engine], draining: Part[Draining]) -> JSONResponse:
+        """Every model on the shelf that fits is loaded and warm, and the node goes on."""
+        if engine.ready and not draining.begun:
             return JSONResponse({"status": "ready"})
-        return JSONResponse({"status": "warming"}, 503, {"Retry-After": "1"})
+        request.state.error = status = "draining" if draining.begun else "warming"
+        return JSONResponse({"status": status}, 503, {"Retry-After": "1"})
 
 
 def _describe_hot_routes(api: FastAPI) -> None:

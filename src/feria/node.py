@@ -5,19 +5,38 @@ import contextlib
 import logging
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import feria
+from feria.access.exposure import is_locked
+from feria.access.keeper import Keeper
+from feria.access.privacy import Privacy
+from feria.access.sessions import Sessions
+from feria.access.tokens import Tokens
 from feria.clock import Clock, SystemClock
 from feria.cluster.maps import LocalMap, ReplicatedMap
-from feria.errors import FeriaError
+from feria.errors import FeriaError, Unavailable
+from feria.events.bus import EventBus
+from feria.events.process import ProcessBus
+from feria.inference import tasks as inference
 from feria.inference.engine import Engine, open_engine
+from feria.learning import tasks as learning
 from feria.learning.trainer import Trainer, open_trainer
 from feria.migrations import schema
-from feria.registry.shelf import Registry
-from feria.settings import Settings
+from feria.registry.shelf import Registry, Subscriber
+from feria.registry.wire import State
+from feria.settings import EventSettings, Settings, TelemetrySettings
 from feria.storage.blobs import Blobs, disk_errors, open_blobs
 from feria.storage.database import Database, open_database
+from feria.tasks.embedded import open_embedded_queue
 from feria.tasks.processes import Processes, open_processes
+from feria.tasks.queue import TaskQueue
+from feria.telemetry.lag import measuring_lag
+from feria.telemetry.metrics import Metrics
+from feria.web.draining import Draining
+
+if TYPE_CHECKING:
+    from feria.telemetry.traces import Traces
 
 log = logging.getLogger(__name__)
 
@@ -40,32 +59,102 @@ async def open_node(settings: Settings) -> AsyncGenerator[Node]:
     """A running node; all of it is closed again, in turn, when the block ends."""
     home = settings.home
     with disk_errors():
-        home.mkdir(parents=True, exist_ok=True)
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
     async with contextlib.AsyncExitStack() as stack:
         clock = SystemClock()
+        metrics = Metrics()
+        bus = await stack.enter_async_context(_open_bus(settings.events))
+        metrics.counter("feria_events_missed", "Events that listeners were too slow for.", lambda: bus.missed)
         database = await stack.enter_async_context(open_database(settings.storage, home))
         await schema.prepare(database, migrate=settings.storage.migrate_on_start)
+        tokens = Tokens(database, clock, locked=is_locked(settings))
+        sessions = Sessions(database, tokens, clock, hours=settings.access.session_hours)
         blobs = await stack.enter_async_context(open_blobs(home))
         processes = await stack.enter_async_context(open_processes(settings.workers, PROCESS_MODULES))
         rows = LocalMap(database, clock)
         registry = Registry(rows, blobs, processes, settings.registry, clock)
-        engine = await stack.enter_async_context(open_engine(registry, settings.inference))
+        engine = await stack.enter_async_context(open_engine(registry, settings.inference, metrics))
+        registry.subscribe(_announcing(registry, bus))
         trainer = await stack.enter_async_context(
             open_trainer(processes, registry, settings.learning, home / "scratch")
         )
+        tasks = await stack.enter_async_context(
+            open_embedded_queue(database, bus, metrics, clock, settings.tasks, home / "tasks")
+        )
+        metrics.gauge("feria_tasks", "Tasks that have not ended.", tasks.counts, "state")
+        traces = await stack.enter_async_context(_open_traces(settings.telemetry))
+        for kind, deed in (
+            (inference.KIND, inference.deed(engine)),
+            (learning.KIND, learning.deed(trainer)),
+        ):
+            tasks.handle(kind, deed if traces is None else traces.following(kind, deed))
+        await tasks.resume()
         await stack.enter_async_context(_collecting(blobs, registry, settings.storage.orphan_grace_seconds))
         parts = {
             Settings: settings,
             Clock: clock,
+            Metrics: metrics,
+            Draining: Draining(),
+            EventBus: bus,
             Database: database,
+            Tokens: tokens,
+            Sessions: sessions,
+            Keeper: Keeper(tokens, sessions, settings.access, clock),
+            Privacy: Privacy({"access": tokens, "tasks": tasks, "models": registry}),
             Blobs: blobs,
             Processes: processes,
             ReplicatedMap: rows,
             Registry: registry,
             Engine: engine,
             Trainer: trainer,
+            TaskQueue: tasks,
         }
+        await stack.enter_async_context(measuring_lag(metrics.lag))
+        if traces is not None:
+            parts[type(traces)] = traces
         yield Node(settings, parts)
+
+
+def _announcing(registry: Registry, bus: EventBus) -> Subscriber:
+    """Tell the bus what changed on the shelf, once the engine has followed it."""
+
+    async def announce(name: str) -> None:
+        ready = [row.version for row in await registry.versions(name) if row.state is State.ready]
+        bus.publish(f"model.{name}", {"name": name, "latest": ready[0] if ready else None})
+
+    return announce
+
+
+@contextlib.asynccontextmanager
+async def _open_traces(settings: TelemetrySettings) -> "AsyncGenerator[Traces | None]":
+    if settings.otlp_endpoint is None:
+        yield None
+        return
+    try:
+        from feria.telemetry.traces import open_traces
+    except ModuleNotFoundError:
+        raise Unavailable(
+            "FERIA_TELEMETRY__OTLP_ENDPOINT is set, and OpenTelemetry is not there: "
+            "pip install 'feria[otel]'."
+        ) from None
+    async with open_traces(settings.otlp_endpoint, feria.__version__) as traces:
+        yield traces
+
+
+@contextlib.asynccontextmanager
+async def _open_bus(settings: EventSettings) -> AsyncGenerator[EventBus]:
+    if settings.url is None:
+        yield ProcessBus(settings)
+        return
+    try:
+        from feria.events.redis import open_redis_bus
+    except ModuleNotFoundError:
+        raise Unavailable(
+            "FERIA_EVENTS__URL is set, and the package that speaks to Redis is not there: "
+            "pip install 'feria[redis]'."
+        ) from None
+    async with open_redis_bus(settings) as bus:
+        yield bus
 
 
 @contextlib.asynccontextmanager

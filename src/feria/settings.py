@@ -108,6 +108,7 @@ class TaskSettings(Group):
     max_attempts: int = Field(
         default=3, ge=1, description="How often a task that took the node down with it is tried."
     )
+    resume: bool = Field(default=True, description="Take up the tasks that an earlier run left unfinished.")
     keep_seconds: float = Field(
         default=86_400.0, ge=0, description="How long a finished task and its result are kept."
     )
@@ -124,6 +125,9 @@ class EventSettings(Group):
     url: str | None = Field(default=None, description="`redis://…`; unset stays in this process.")
     buffer: int = Field(
         default=256, ge=1, description="Events kept for a slow listener before it misses some and is told."
+    )
+    channel: str = Field(
+        default="feria", min_length=1, description="Redis channel; nodes that name the same hear each other."
     )
 
 
@@ -164,9 +168,9 @@ class InferenceSettings(Group):
         default=1024, ge=1, description="Requests that may wait; more are refused with Retry-After."
     )
     max_wait_milliseconds: int = Field(
-        default=50,
+        default=20,
         ge=1,
-        description="Estimated wait beyond which requests are refused, where more than a few batches wait.",
+        description="Expected wait beyond which requests are refused; a few batches may always wait.",
     )
     deadline_seconds: float = Field(
         default=10.0, gt=0, description="Age at which a waiting request is dropped."

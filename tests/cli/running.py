@@ -90,7 +90,7 @@ class RunningNode:
             self.said += line
             if until in line:
                 break
-        found = re.search(r"answers at (http://\S+)", self.said)
+        found = re.search(r"answers at (https?://\S+)", self.said)
         assert found, f"{self.said}\n{process.communicate()[1]}"
         self.url = found[1]
 

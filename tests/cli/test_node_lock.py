@@ -8,16 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from feria.cli.node_lock import Holder, NodeLock, take
+from feria.cli.node_lock import Holder, NodeLock, Reach, take
 from feria.errors import Invalid
 
 HOLD = """
 import sys
 from pathlib import Path
-from feria.cli.node_lock import take
+from feria.cli.node_lock import Reach, take
 lock = take(Path(sys.argv[1]))
 if sys.argv[2:]:
-    lock.tell(sys.argv[2])
+    lock.tell(Reach(sys.argv[2]))
 print("held", flush=True)
 sys.stdin.read()
 """
@@ -50,18 +50,25 @@ def test_a_home_is_taken_once_and_free_again_after(tmp_path: Path) -> None:
         pass
 
 
+def test_a_new_home_is_nobody_elses_to_read(tmp_path: Path) -> None:
+    with held(tmp_path / "home") as lock:
+        lock.tell(Reach("http://127.0.0.1:8000", token="the way in"))
+        modes = [path.stat().st_mode & 0o777 for path in (tmp_path / "home", tmp_path / "home" / "node.lock")]
+    assert modes == [0o700, 0o600]
+
+
 def test_others_learn_where_the_node_answers(tmp_path: Path) -> None:
     with held(tmp_path) as lock:
-        lock.tell("http://127.0.0.1:8000")
-        assert take(tmp_path) == Holder(os.getpid(), "http://127.0.0.1:8000")
-        lock.tell("http://[::1]:1")
-        assert take(tmp_path) == Holder(os.getpid(), "http://[::1]:1")
+        lock.tell(Reach("http://127.0.0.1:8000"))
+        assert take(tmp_path) == Holder(os.getpid(), Reach("http://127.0.0.1:8000"))
+        lock.tell(Reach("http://[::1]:1"))
+        assert take(tmp_path) == Holder(os.getpid(), Reach("http://[::1]:1"))
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_a_killed_holder_leaves_the_home_free(tmp_path: Path, number: int) -> None:
     with hold(tmp_path, "http://127.0.0.1:8000") as process:
-        assert take(tmp_path) == Holder(process.pid, "http://127.0.0.1:8000")
+        assert take(tmp_path) == Holder(process.pid, Reach("http://127.0.0.1:8000"))
         process.send_signal(number)
         process.wait()
     with held(tmp_path):

@@ -22,7 +22,7 @@ def test_the_whole_api_holds_what_its_description_says(tmp_path: Path) -> None:
                 "run",
                 f"{node.url}/openapi.json",
                 f"--checks={CHECKS}",
-                "--max-examples=15",
+                "--max-examples=10",
                 "--phases=examples,coverage,fuzzing",
                 "--generation-deterministic",
                 "--request-timeout=30",

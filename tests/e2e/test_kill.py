@@ -17,11 +17,6 @@ from cli.running import Feria, RunningNode
 LINE = {"X": [[1], [2], [3], [4]], "y": [2, 4, 6, 8]}
 
 
-@pytest.fixture
-def feria(tmp_path: Path) -> Feria:
-    return Feria(tmp_path / "home", tmp_path)
-
-
 def post(node: RunningNode, path: str, **what: Any) -> httpx.Response:
     return httpx.post(f"{node.url}{path}", timeout=60, **what)
 

@@ -5,7 +5,7 @@ from itertools import combinations
 from typing import Any
 
 import pytest
-from fastapi.routing import APIRoute
+from fastapi.routing import APIRoute, iter_route_contexts
 
 from feria.app import create_api
 from feria.inference import routes as inference
@@ -18,11 +18,8 @@ def document() -> dict[str, Any]:
 
 
 def _routes() -> list[tuple[set[str], APIRoute]]:
-    return [
-        (route.methods or set(), route)
-        for route in create_api(Settings()).routes
-        if isinstance(route, APIRoute)
-    ]
+    found = [context.original_route for context in iter_route_contexts(create_api(Settings()).routes)]
+    return [(route.methods or set(), route) for route in found if isinstance(route, APIRoute)]
 
 
 def test_no_route_shadows_another() -> None:

@@ -11,10 +11,14 @@ import pytest
 
 from feria.errors import Busy, Expired, Invalid
 from feria.inference.batching import Batcher, open_batcher
+from feria.telemetry.metrics import Metrics
 
 
 class Doubler:
     """Doubles numbers and refuses text; waits at its gate before each batch and notes what it was given."""
+
+    name = "doubler"
+    expected_seconds = 0.001
 
     def __init__(self, max_jobs: int = 8) -> None:
         self.max_jobs = max_jobs
@@ -32,7 +36,7 @@ class Doubler:
 
 @asynccontextmanager
 async def batcher(threads: int = 1, max_waiting: int = 100) -> AsyncGenerator[Batcher]:
-    with open_batcher(threads, max_waiting) as batcher, anyio.fail_after(20):
+    with open_batcher(threads, max_waiting, 60.0, Metrics()) as batcher, anyio.fail_after(20):
         yield batcher
 
 
@@ -120,9 +124,10 @@ async def test_more_than_may_wait_are_refused_at_once() -> None:
     async with batcher(max_waiting=3) as one:
         first = await held_up(one, doubler)
         rest = [one.submit(doubler, n, same, 10) for n in (1, 2)]
-        with pytest.raises(Busy) as raised:
-            one.submit(doubler, 3, same, 10)
-        assert raised.value.retry_after >= 1
+        for refused in (lambda: one.check(doubler), lambda: one.submit(doubler, 3, same, 10)):
+            with pytest.raises(Busy) as raised:
+                refused()
+            assert raised.value.retry_after >= 1
         doubler.gate.set()
         await asyncio.gather(first, *rest)
         assert await one.submit(doubler, 3, same, 10) == 6

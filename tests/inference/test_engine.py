@@ -1,6 +1,8 @@
 """Served by name: loaded on use, swapped when warm, dropped when deleted."""
 
 import asyncio
+import gc
+import weakref
 from typing import Any
 
 import pytest
@@ -13,6 +15,7 @@ from feria.node import Node
 from feria.registry.shelf import Registry
 from feria.registry.wire import State
 from feria.settings import InferenceSettings
+from feria.telemetry.metrics import Metrics
 
 TIMES = [nets.linear([float(n)]) for n in range(1, 5)]
 
@@ -78,9 +81,21 @@ async def publish_all(registry: Registry) -> None:
         await registry.publish("times", net)
 
 
+async def test_a_version_that_was_swapped_out_takes_no_more_memory(
+    registry: Registry, engine: Engine
+) -> None:
+    await registry.publish("times", TIMES[0])
+    first = weakref.ref(await engine.predictor("times"))
+    await registry.publish("times", TIMES[1])
+    gc.collect()
+    assert first() is None
+    assert await times(engine, version=1) == (1, [10.0])
+    assert await times(engine) == (2, [20.0])
+
+
 async def test_a_restarted_engine_serves_what_is_on_the_shelf(registry: Registry) -> None:
     published = await registry.publish("times", TIMES[2])
-    async with open_engine(registry, InferenceSettings()) as engine:
+    async with open_engine(registry, InferenceSettings(), Metrics()) as engine:
         assert not engine.ready
         assert (await engine.predict("times", [[1]]))["digest"] == published.digest
         await engine.warm_up()
@@ -90,7 +105,7 @@ async def test_a_restarted_engine_serves_what_is_on_the_shelf(registry: Registry
 async def test_only_so_many_models_stay_loaded_and_the_others_load_on_use(registry: Registry) -> None:
     for name in "abc":
         await registry.publish(name, TIMES[0])
-    async with open_engine(registry, InferenceSettings(max_loaded=2)) as engine:
+    async with open_engine(registry, InferenceSettings(max_loaded=2), Metrics()) as engine:
         await engine.warm_up()
         for name in "abcabc":
             assert (await times(engine, name))[1] == [10.0]
@@ -101,7 +116,7 @@ async def test_a_damaged_file_is_an_error_of_that_model_alone(registry: Registry
     good = await registry.publish("good", TIMES[0])
     bad = await registry.publish("bad", TIMES[1])
     (await registry.file(bad)).write_bytes(b"scratched")
-    async with open_engine(registry, InferenceSettings()) as engine:
+    async with open_engine(registry, InferenceSettings(), Metrics()) as engine:
         await engine.warm_up()
         assert engine.ready
         assert (await engine.predict("good", [[1]]))["digest"] == good.digest

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import anyio
 import httpx
 import pytest
 from PIL import Image
@@ -19,6 +20,7 @@ from feria.app import open_app
 from feria.inference.engine import Engine
 from feria.inference.wire import PicturePredictions, RowPredictions
 from feria.settings import InferenceSettings, Settings, WebSettings
+from listening import listening
 
 
 def png(colour: str) -> bytes:
@@ -140,7 +142,7 @@ async def test_a_body_beyond_the_limit_is_refused_announced_or_not(tmp_path: Pat
 
     async with (
         open_app(settings) as (app, _),
-        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://node") as http,
+        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1") as http,
     ):
         await publish(http, "sum", nets.linear([1.0]))
         for path in ("/v1/models/sum/predict", "/v1/models/sum/train", "/train_model/mlp"):
@@ -161,7 +163,9 @@ async def test_a_hundred_million_values_are_refused_unread(http: httpx.AsyncClie
 class Gate:
     """A model that holds its worker until the gate opens."""
 
+    name = "gate"
     max_jobs = 1
+    expected_seconds = 0.001
 
     def __init__(self) -> None:
         self.opened = threading.Event()
@@ -171,39 +175,76 @@ class Gate:
         return list(payloads)
 
 
-async def test_the_work_of_a_caller_who_hangs_up_is_dropped(settings: Settings) -> None:
-    """Spoken in raw ASGI, for only there can one hang up at a chosen moment."""
-    slow = settings.model_copy(update={"inference": InferenceSettings(threads=1, inline_microseconds=0)})
-    async with open_app(slow) as (app, node):
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://node") as http:
-            await publish(http, "sum", nets.linear([1.0]))
-        engine: Engine = node.parts[Engine]
+VANISHING = 1000
+
+
+async def test_callers_who_hang_up_cost_no_work(settings: Settings, tmp_path: Path) -> None:
+    patient = InferenceSettings(threads=1, max_waiting=2 * VANISHING, max_wait_milliseconds=600_000)
+    async with (
+        open_app(settings.model_copy(update={"inference": patient})) as (app, node),
+        listening(app, tmp_path / "socket", settings.web) as held,
+    ):
+        transport = httpx.AsyncHTTPTransport(uds=str(tmp_path / "socket"))
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as http:
+            await publish(http, "colours", nets.mean_colour(), **LABELS)
+            gate = Gate()
+            blocked = node.parts[Engine].submit(gate, "blocked", str)  # type: ignore[arg-type]
+            head = b"POST /v1/models/colours/predict HTTP/1.1\r\nhost: 127.0.0.1\r\n"
+            request = head + b"content-length: %d\r\n\r\n" % len(RED) + RED
+            leaving = []
+            for _ in range(VANISHING):
+                _, writer = await asyncio.open_unix_connection(tmp_path / "socket")
+                writer.write(request)
+                leaving.append(writer)
+            with anyio.fail_after(60):
+                while await figure(http, "feria_predictions_waiting") < 1 + VANISHING:
+                    continue
+                for writer in leaving:
+                    writer.close()
+                while held.tasks:  # noqa: ASYNC110 - a server tells nobody that it noticed
+                    await asyncio.sleep(0)
+            gate.opened.set()
+            assert await blocked == "blocked"
+            reply = await http.post("/v1/models/colours/predict", content=RED)
+            assert reply.json()["predictions"][0]["label"] == "red"
+            assert await figure(http, "feria_batch_size_sum") == 2  # the one at the gate, the one who stayed
+            assert await figure(http, "feria_predictions_cancelled_total") == VANISHING
+
+
+async def figure(http: httpx.AsyncClient, name: str) -> float:
+    lines = (await http.get("/metrics")).text.splitlines()
+    [found] = [line for line in lines if line.split(" ")[0] == name]
+    return float(found.split(" ")[1])
+
+
+async def test_a_full_node_refuses_a_body_unread(settings: Settings) -> None:
+    """Spoken in raw ASGI, for only there can one see that nothing was read."""
+    full = settings.model_copy(update={"inference": InferenceSettings(threads=1, max_waiting=1)})
+    async with open_app(full) as (app, node):
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1") as http:
+            await publish(http, "colours", nets.mean_colour(), **LABELS)
         gate, sent = Gate(), list[Message]()
-        held = engine.submit(gate, "held", str)  # type: ignore[arg-type]
-        messages = [{"type": "http.request", "body": b'{"rows": [[1]]}'}, {"type": "http.disconnect"}]
+        held = node.parts[Engine].submit(gate, "held", str)  # type: ignore[arg-type]
 
         async def receive() -> Message:
-            return messages.pop(0)
+            raise AssertionError("The body was asked for.")
 
         async def send(message: Message) -> None:
             sent.append(message)
 
         scope = {
             "type": "http",
+            "scheme": "http",
             "method": "POST",
-            "path": "/v1/models/sum/predict",
+            "path": "/v1/models/colours/predict",
             "query_string": b"",
-            "headers": [],
+            "headers": [(b"host", b"127.0.0.1"), (b"content-length", b"30000000")],
         }
         await app(scope, receive, send)
-        assert sent == []
-        predictor = await engine.predictor("sum")
-        answered: list[Any] = []
-        predictor.answer = lambda payloads: answered.extend(payloads) or [{}]  # type: ignore[func-returns-value, method-assign]
+        assert sent[0]["status"] == 503
+        assert b"retry-after" in dict(sent[0]["headers"])
         gate.opened.set()
         assert await held == "held"
-        await engine.submit(predictor, b"the next", str)
-        assert answered == [b"the next"]  # the one who left was not computed for
 
 
 FOOTWEAR = ("shoe", "boot", "sandal", "clog", "Loafer", "sock")

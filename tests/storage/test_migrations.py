@@ -6,6 +6,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
+import feria.access.tables
 import feria.cluster.tables
 import feria.migrations
 import feria.tasks.tables
@@ -15,7 +16,8 @@ from feria.settings import StorageSettings
 from feria.storage.database import Database, open_database
 from feria.storage.rows import Row
 
-assert feria.cluster.tables  # their tables are part of the schema
+assert feria.access.tables  # their tables are part of the schema
+assert feria.cluster.tables
 assert feria.tasks.tables
 
 

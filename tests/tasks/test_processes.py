@@ -1,7 +1,10 @@
 """One job, one process: what may go wrong there stays there."""
 
 import asyncio
+import logging
+import multiprocessing
 import os
+import signal
 import subprocess
 import sys
 import textwrap
@@ -17,6 +20,7 @@ import deeds
 from feria.errors import Busy, Crashed, NotAnImage, OverLimit
 from feria.settings import WorkerSettings
 from feria.tasks.processes import Processes, open_processes
+from feria.telemetry.context import request_id
 
 
 @pytest.fixture
@@ -42,6 +46,26 @@ async def test_an_error_of_ours_comes_back_as_itself(processes: Processes) -> No
     with pytest.raises(NotAnImage, match="Not a picture") as raised:
         await processes.run(deeds.refuse)
     assert raised.value.details == {"row": 3}
+
+
+async def test_what_a_process_logs_is_logged_here_under_the_request_it_works_for(
+    processes: Processes, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "feria")
+    request_id.set("till-3.42")
+    assert await processes.run(deeds.log_and_tell) == "till-3.42"
+    assert [(record.levelname, record.message) for record in caplog.records] == [
+        ("WARNING", "sklearn.somewhere: A library warns of something."),
+        ("INFO", "feria.learning: We say what we do."),
+    ]
+
+
+async def test_what_a_process_stumbles_over_is_logged_with_its_trace(
+    processes: Processes, caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(Crashed):
+        await processes.run(deeds.fail)
+    assert "in fail\n    raise ZeroDivisionError" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -84,6 +108,18 @@ async def test_more_than_may_wait_are_told_to_come_back(processes: Processes) ->
     assert await waiting == 2  # the place of one who left is free again
     with pytest.raises(asyncio.CancelledError):
         await running
+
+
+async def test_a_job_that_is_cancelled_while_its_process_starts_leaves_none(processes: Processes) -> None:
+    before = set(multiprocessing.active_children())
+    starting = asyncio.create_task(processes.run(deeds.wait))
+    await asyncio.sleep(0)
+    starting.cancel()
+    await asyncio.wait([starting])
+    await asyncio.get_running_loop().shutdown_default_executor()
+    for process in set(multiprocessing.active_children()) - before:
+        process.join(10)  # one that nobody ends waits for 60 s
+        assert process.exitcode == -signal.SIGKILL
 
 
 def test_no_process_outlives_a_node_that_is_killed() -> None:

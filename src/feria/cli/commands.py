@@ -11,8 +11,8 @@ import click
 import typer
 from typer.core import TyperGroup
 
-from feria.cli import learn, models, node
-from feria.cli.options import HOME_HELP, URL_HELP, remember
+from feria.cli import doctor, learn, models, node, privacy, tasks, tokens
+from feria.cli.options import HOME_HELP, SIGN_IN_HELP, URL_HELP, remember
 from feria.errors import FeriaError
 
 
@@ -37,8 +37,12 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(node.app)
+app.add_typer(doctor.app)
 app.add_typer(learn.app)
 app.add_typer(models.app, name="models", rich_help_panel="Models")
+app.add_typer(tasks.app, name="tasks", rich_help_panel="Learn and predict")
+app.add_typer(tokens.app, name="tokens", rich_help_panel="Access")
+app.add_typer(privacy.app, name="privacy", rich_help_panel="Access")
 
 
 def _version(asked: bool) -> None:
@@ -54,6 +58,10 @@ def feria(
     url: Annotated[
         str | None,
         typer.Option(envvar="FERIA_URL", metavar="URL", help=URL_HELP, callback=remember),
+    ] = None,
+    token: Annotated[
+        str | None,
+        typer.Option(envvar="FERIA_TOKEN", metavar="TOKEN", help=SIGN_IN_HELP, callback=remember),
     ] = None,
     home: Annotated[
         Path | None,

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from feria.cli import screen
+from feria.cli.finding import reaching
+from feria.cli.node_lock import Reach
 from feria.client import AsyncClient
 from feria.errors import FeriaError
 
@@ -33,14 +35,14 @@ class Records:
     rows: list[list[Any]]
 
 
-async def show_round(url: str) -> None:
+async def show_round(reach: Reach) -> None:
     """Train the first model where there is none, and say how to go on."""
-    async with AsyncClient(url) as client:
+    async with reaching(reach) as client:
         try:
             if not await client.models():
                 await _train(client)
             if any(model.name == NAME for model in await client.models()):
-                _how_to_ask(url)
+                _how_to_ask(reach)
         except FeriaError as error:  # the node itself goes on
             screen.fail(error)
 
@@ -62,10 +64,11 @@ async def _train(client: AsyncClient) -> None:
     screen.say(f"Trained {model.reference}, a {model.kind.replace('_', ' ')}{measured}.")
 
 
-def _how_to_ask(url: str) -> None:
-    body = json.dumps({"rows": [EXAMPLE]})
+def _how_to_ask(reach: Reach) -> None:
+    url, body = reach.url, json.dumps({"rows": [EXAMPLE]})
+    token = ' -H "Authorization: Bearer $FERIA_TOKEN"' if reach.token else ""
     screen.say("\nAsk it, with the measurements of one tumour:")
-    screen.say(f"  curl {url}/v1/models/{NAME}/predict -d '{body}'")
+    screen.say(f"  curl {url}/v1/models/{NAME}/predict -d '{body}'{token}")
     screen.say("\nTrain one of your own, in another terminal, and see what is on the shelf:")
     screen.say("  feria train random_forest --data yours.csv --target COLUMN")
     screen.say("  feria models list")

@@ -5,6 +5,7 @@ opens the home itself, for as long as it takes. It is the same client each time.
 """
 
 import contextlib
+import logging
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from pathlib import Path
@@ -16,7 +17,7 @@ from feria.cli import screen
 from feria.errors import Conflict, Invalid
 
 if TYPE_CHECKING:
-    from feria.cli.node_lock import NodeLock
+    from feria.cli.node_lock import NodeLock, Reach
     from feria.client import AsyncClient
     from feria.settings import Settings
 
@@ -30,42 +31,68 @@ def speak(deed: "Callable[[AsyncClient], Awaitable[T]]") -> T:
     """Run `deed` with a client for the node of this command."""
     import asyncio
 
-    url = click.get_current_context().meta.get("feria.url")
+    meta = click.get_current_context().meta
     settings = read_settings()
 
     async def run() -> T:
-        async with open_client(url, settings) as client:
+        async with open_client(meta.get("feria.url"), settings, meta.get("feria.token")) as client:
             return await deed(client)
 
     return asyncio.run(run())
 
 
 @contextlib.asynccontextmanager
-async def open_client(url: str | None, settings: "Settings") -> "AsyncGenerator[AsyncClient]":
+async def open_client(
+    url: str | None, settings: "Settings", token: str | None = None
+) -> "AsyncGenerator[AsyncClient]":
+    from feria.cli.node_lock import Reach
     from feria.client import AsyncClient
 
     if url is not None:
-        async with AsyncClient(url) as client:
+        async with AsyncClient(url, token=token) as client:
             yield client
         return
     found = await _node_or_lock(settings.home)
-    if isinstance(found, str):
-        async with AsyncClient(found) as client:
+    if isinstance(found, Reach):
+        async with reaching(found) as client:
             yield client
         return
     with found:
         from feria.app import create_app
         from feria.cli.in_process import InProcess, opened
 
-        app = create_app(settings)
+        # The command itself says what was refused.
+        logging.getLogger("feria.web.watch").disabled = True
+        # What a node had left to do waits for a node.
+        tasks = settings.tasks.model_copy(update={"resume": False, "grace_seconds": 0.0})
+        app = create_app(settings.model_copy(update={"tasks": tasks}))
         async with (
             opened(app) as state,
-            AsyncClient("http://127.0.0.1", transport=InProcess(app, state)) as client,
+            AsyncClient(
+                "http://127.0.0.1", token=local_token(state), transport=InProcess(app, state)
+            ) as client,
         ):
             yield client
 
 
-async def _node_or_lock(home: Path) -> "str | NodeLock":
+def reaching(reach: "Reach") -> "AsyncClient":
+    """A client for a node of this machine."""
+    from feria.cli.certificates import pinned
+    from feria.client import AsyncClient
+
+    ca = None if reach.certificate is None else pinned(reach.certificate)
+    return AsyncClient(reach.url, token=reach.token, ca=ca)
+
+
+def local_token(state: dict[str, Any]) -> str:
+    """What lets in who can read the home; an open node does not ask for it."""
+    from feria.access.tokens import Tokens
+
+    token: str = state["parts"][Tokens].local
+    return token
+
+
+async def _node_or_lock(home: Path) -> "Reach | NodeLock":
     import anyio
 
     from feria.cli.node_lock import NodeLock, take
@@ -75,8 +102,8 @@ async def _node_or_lock(home: Path) -> "str | NodeLock":
         found = take(home)
         if isinstance(found, NodeLock):
             return found
-        if found.url is not None:
-            return found.url
+        if found.reach is not None:
+            return found.reach
         waited = time.monotonic() - began
         if waited > WAIT_SECONDS:
             raise Conflict(
@@ -126,6 +153,6 @@ def read_settings(**web: Any) -> "Settings":
         fault = error.errors()[0]
         name = "FERIA_" + "__".join(str(step).upper() for step in fault["loc"])
         raise Invalid(f"The setting {name} will not do: {fault['msg']}.") from None
-    except SettingsError as error:
+    except (SettingsError, UnicodeError) as error:
         raise Invalid(f"The settings cannot be read: {error}.") from None
     return settings

@@ -11,7 +11,9 @@ from feria.cli.options import Json, ModelArgument, NodeCommand, model_name, read
 
 if TYPE_CHECKING:
     from feria.client import AsyncClient
+    from feria.client.calls import Wishes
     from feria.registry.wire import Model
+    from feria.tasks.wire import Task
 
 PANEL = "Learn and predict"
 KINDS = (
@@ -69,6 +71,9 @@ def train(
         typer.Option("--set", metavar="NAME=VALUE", help="A setting of the estimator; may be repeated."),
     ] = None,
     card: Annotated[Path | None, typer.Option(metavar="FILE", help="A model card, in Markdown.")] = None,
+    later: Annotated[
+        bool, typer.Option("--later", help="Queue it, and print the task's id instead of waiting.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Train a model on rows, and serve it.
@@ -92,22 +97,27 @@ def train(
     text = read_text(card) if card is not None else None
     only = None if features is None else [column.strip() for column in features.split(",")]
 
+    wishes: Wishes = {
+        "task": chosen,
+        "features": only,
+        "holdout": holdout,
+        "seed": seed,
+        "settings": settings or None,
+        "card": text,
+    }
+
+    async def queue(client: "AsyncClient") -> "Task":
+        return await client.train_later(called, kind, data, target, **wishes)
+
     async def learn(client: "AsyncClient") -> "Model":
         with screen.progress() as report:
-            return await client.train(
-                called,
-                kind,
-                data,
-                target,
-                task=chosen,
-                features=only,
-                holdout=holdout,
-                seed=seed,
-                settings=settings or None,
-                card=text,
-                on_progress=report,
-            )
+            return await client.train(called, kind, data, target, on_progress=report, **wishes)
 
+    if later:
+        queued = speak(queue)
+        screen.say(queued.model_dump_json(indent=2) if json else queued.id)
+        screen.note(f"`feria tasks wait {queued.id}` waits for it.")
+        return
     model = speak(learn)
     if json:
         screen.say(model.model_dump_json(indent=2))

@@ -1,6 +1,7 @@
 """Commands that run a node."""
 
 import asyncio
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -10,11 +11,11 @@ from feria.cli.finding import home_to_serve, read_settings
 from feria.cli.options import HomeCommand
 
 if TYPE_CHECKING:
+    from feria.cli.node_lock import Reach
     from feria.cli.serving import Answering
     from feria.settings import Settings
 
 PANEL = "A node"
-LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 Host = Annotated[
     str | None,
@@ -33,32 +34,68 @@ Port = Annotated[
         help="Port; 0 takes a free one.",
     ),
 ]
+TlsCert = Annotated[
+    Path | None,
+    typer.Option(
+        envvar="FERIA_WEB__TLS_CERTIFICATE",
+        metavar="FILE",
+        help="Speak TLS with this certificate chain (PEM).",
+    ),
+]
+TlsKey = Annotated[
+    Path | None,
+    typer.Option(envvar="FERIA_WEB__TLS_KEY", metavar="FILE", help="The certificate's private key (PEM)."),
+]
+BehindProxy = Annotated[
+    bool | None,
+    typer.Option(
+        "--behind-proxy",
+        envvar="FERIA_WEB__BEHIND_PROXY",
+        help="A proxy in front ends TLS and says who calls.",
+    ),
+]
 
 app = typer.Typer()
 
 
 @app.command(cls=HomeCommand, rich_help_panel=PANEL)
-def serve(host: Host = None, port: Port = None) -> None:
+def serve(
+    host: Host = None,
+    port: Port = None,
+    tls_cert: TlsCert = None,
+    tls_key: TlsKey = None,
+    behind_proxy: BehindProxy = None,
+) -> None:
     """Run a node until Ctrl-C.
 
     It trains, keeps and serves models over HTTP, all in one folder. Commands
-    given elsewhere with the same --home find it by themselves.
+    given elsewhere with the same --home find it by themselves. On an address
+    that others reach it asks every caller for a token.
 
     \b
     Examples:
         feria serve
         feria serve --home /srv/feria --port 9000
+        feria serve --host 0.0.0.0 --tls-cert node.pem --tls-key node.key
     """
-    settings = read_settings(host=host, port=port)
+    settings = read_settings(
+        host=host, port=port, tls_certificate=tls_cert, tls_key=tls_key, behind_proxy=behind_proxy
+    )
 
-    async def greet(url: str) -> None:
-        _banner(settings, url)
+    async def greet(reach: "Reach") -> None:
+        _banner(settings, reach)
 
     _serve(settings, greet)
 
 
 @app.command(cls=HomeCommand, rich_help_panel=PANEL)
-def up(host: Host = None, port: Port = None) -> None:
+def up(
+    host: Host = None,
+    port: Port = None,
+    tls_cert: TlsCert = None,
+    tls_key: TlsKey = None,
+    behind_proxy: BehindProxy = None,
+) -> None:
     """Run a node with something on it to try.
 
     As `feria serve`; and where the shelf is still empty, a first model is
@@ -69,13 +106,15 @@ def up(host: Host = None, port: Port = None) -> None:
     Example:
         feria up
     """
-    settings = read_settings(host=host, port=port)
+    settings = read_settings(
+        host=host, port=port, tls_certificate=tls_cert, tls_key=tls_key, behind_proxy=behind_proxy
+    )
 
-    async def show(url: str) -> None:
+    async def show(reach: "Reach") -> None:
         from feria.cli.demo import show_round
 
-        _banner(settings, url)
-        await show_round(url)
+        _banner(settings, reach)
+        await show_round(reach)
 
     _serve(settings, show)
 
@@ -102,7 +141,7 @@ async def _migrate(settings: "Settings") -> str:
     from feria.migrations.schema import upgrade
     from feria.storage.database import open_database
 
-    settings.home.mkdir(parents=True, exist_ok=True)
+    settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
     async with open_database(settings.storage, settings.home) as database:
         return await upgrade(database)
 
@@ -114,10 +153,10 @@ def _serve(settings: "Settings", answering: "Answering") -> None:
         serve(settings, lock, answering)
 
 
-def _banner(settings: "Settings", url: str) -> None:
+def _banner(settings: "Settings", reach: "Reach") -> None:
     from feria import __version__
 
-    screen.say(f"feria {__version__} answers at {url}", style="bold green")
+    screen.say(f"feria {__version__} answers at {reach.url}", style="bold green")
+    if reach.token:
+        screen.say("It asks every caller for a token; commands on its home need none.")
     screen.say(f"Its data are in {settings.home.resolve()}. Ctrl-C stops it.")
-    if settings.web.host not in LOOPBACK:
-        screen.warn(f"It listens on {settings.web.host}: whoever reaches that address can use and change it.")

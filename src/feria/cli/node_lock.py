@@ -2,29 +2,45 @@
 
 The lock is the kernel's (`flock`), so it goes with its process however that ends; what the file says is
 only looked at while somebody holds it. A command that opens a node of its own holds it as well, without
-an address.
+an address. Only its owner can read the file: a locked node leaves a token in it for local commands, since
+who reads the home has all that is in it anyway.
 """
 
+import errno
 import fcntl
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from feria.errors import Invalid
+from feria.errors import DiskFull, Invalid
 
-WIDTH = 1024
+WIDTH = 8192
 """Bytes of the file, always all of them: one write replaces another, and nobody reads half of each."""
 
 
 @dataclass(frozen=True)
+class Reach:
+    """How a command reaches the node: with `token` where it is locked, knowing it by `certificate` (PEM)
+    where it speaks TLS."""
+
+    url: str
+    token: str | None = None
+    certificate: str | None = None
+
+
+@dataclass(frozen=True)
 class Holder:
-    """Another process that has the home. No `url`: it is just starting, or is a command at work."""
+    """Another process that has the home. No `reach`: it is just starting, or is a command at work."""
 
     pid: int | None
-    url: str | None
+    reach: Reach | None
+
+    @property
+    def url(self) -> str | None:
+        return self.reach.url if self.reach else None
 
 
 class NodeLock:
@@ -34,9 +50,9 @@ class NodeLock:
         self._descriptor = descriptor
         self._write(None)
 
-    def tell(self, url: str) -> None:
+    def tell(self, reach: Reach) -> None:
         """Let commands find the node."""
-        self._write(url)
+        self._write(reach)
 
     def release(self) -> None:
         if self._descriptor >= 0:
@@ -44,8 +60,8 @@ class NodeLock:
             os.close(self._descriptor)
             self._descriptor = -1
 
-    def _write(self, url: str | None) -> None:
-        said = json.dumps({"pid": os.getpid(), "url": url})
+    def _write(self, reach: Reach | None) -> None:
+        said = json.dumps({"pid": os.getpid(), "reach": None if reach is None else asdict(reach)})
         os.pwrite(self._descriptor, said.ljust(WIDTH).encode(), 0)
 
     def __enter__(self) -> Self:
@@ -61,9 +77,12 @@ class NodeLock:
 
 
 def take(home: Path) -> NodeLock | Holder:
-    """Take the home, or say who has it. Never waits. Raises `Invalid` for a home that cannot be."""
+    """Take the home, or say who has it. Never waits.
+
+    Raises `Invalid` for a home that cannot be used, `DiskFull`.
+    """
     try:
-        home.mkdir(parents=True, exist_ok=True)
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor = os.open(home / "node.lock", os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
         raise Invalid(f"The home {home} cannot be used: {error.strerror}.") from error
@@ -77,12 +96,17 @@ def take(home: Path) -> NodeLock | Holder:
     except OSError as error:
         os.close(descriptor)
         raise Invalid(f"The home {home} cannot be locked: {error.strerror}.") from error
-    return NodeLock(descriptor)
+    try:
+        return NodeLock(descriptor)
+    except OSError as error:
+        os.close(descriptor)
+        kind = DiskFull if error.errno in {errno.ENOSPC, errno.EDQUOT} else Invalid
+        raise kind(f"The home {home} cannot be written to: {error.strerror}.") from error
 
 
 def _read(said: bytes) -> Holder:
     try:
         found = json.loads(said)
-        return Holder(pid=found["pid"], url=found["url"])
-    except (ValueError, KeyError, TypeError):  # not written yet
-        return Holder(pid=None, url=None)
+        return Holder(pid=found["pid"], reach=found["reach"] and Reach(**found["reach"]))
+    except (ValueError, KeyError, TypeError, RecursionError):  # not written yet
+        return Holder(pid=None, reach=None)

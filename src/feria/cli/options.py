@@ -12,6 +12,7 @@ from typer.core import TyperCommand, TyperOption
 from feria.errors import Invalid
 
 URL_HELP = "Speak to the node at this address instead of one on this machine."
+SIGN_IN_HELP = "Token for the node at --url, if it is locked; the environment hides it better."
 HOME_HELP = "Folder of all that a node keeps."
 
 
@@ -25,11 +26,12 @@ class HomeCommand(TyperCommand):
 
 
 class NodeCommand(HomeCommand):
-    """A command that speaks to a node: takes --url likewise."""
+    """A command that speaks to a node: takes --url and --token likewise."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.params.append(_node_option("--url", "URL", URL_HELP, str))
+        self.params.append(_node_option("--token", "TOKEN", SIGN_IN_HELP, str))
 
 
 def _node_option(name: str, metavar: str, text: str, kind: type, **more: Any) -> TyperOption:
@@ -46,7 +48,7 @@ def _node_option(name: str, metavar: str, text: str, kind: type, **more: Any) ->
 
 
 def remember(context: click.Context, option: Any, value: Any) -> Any:
-    """Keeps --url or --home for `finding.speak`, whichever command it stood behind."""
+    """Keeps --url, --token or --home for `finding.speak`, whichever command it stood behind."""
     if value is not None:
         context.meta[f"feria.{option.name}"] = value
     return value

@@ -3,53 +3,75 @@
 import asyncio
 import contextlib
 import errno
-import logging
+import gc
 import signal
 import socket
-from collections.abc import Awaitable, Callable, Iterator
+import ssl
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import uvicorn
 import uvloop
 
+from feria.access.exposure import is_locked, refuse_exposure
+from feria.access.tokens import Tokens
+from feria.cli.certificates import leaf, server_context
+from feria.cli.finding import local_token
 from feria.cli.in_process import App, opened
-from feria.cli.node_lock import NodeLock
+from feria.cli.node_lock import NodeLock, Reach
+from feria.cli.stopping import Server, Signals, Sockets
 from feria.errors import Conflict, Invalid
 from feria.settings import Settings
+from feria.telemetry.logs import configure_logs
+from feria.telemetry.metrics import Metrics
+from feria.web.connections import connections
 
 GRACE_SECONDS = 10
 """Time that running requests get when the node is told to stop."""
 
 ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 - where to reach it
 
-Answering = Callable[[str], Awaitable[None]]
-"""Awaited with the node's address once it answers; cancelled when it stops."""
+Answering = Callable[[Reach], Awaitable[None]]
+"""Awaited with how to reach the node once it answers; cancelled when it stops."""
 
 
 def serve(settings: Settings, lock: NodeLock, answering: Answering) -> None:
     """Run a node until it is told to stop. Raises `KeyboardInterrupt` when Ctrl-C told it."""
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    with contextlib.closing(listen(settings.web.host, settings.web.port)) as door:
-        signals = _Signals()
+    configure_logs(settings.telemetry)
+    refuse_exposure(settings)
+    web = settings.web
+    tls = server_context(web.tls_certificate, web.tls_key) if web.tls_certificate and web.tls_key else None
+    with contextlib.closing(listen(web.host, web.port)) as door:
+        signals = Signals()
         with (
             asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
             contextlib.suppress(asyncio.CancelledError),  # told to stop before it had opened
         ):
-            runner.run(_serve(settings, lock, door, answering, signals))
+            runner.run(_serve(settings, lock, door, tls, answering, signals))
         if signals.told == signal.SIGINT:
             raise KeyboardInterrupt
 
 
 async def _serve(
-    settings: Settings, lock: NodeLock, door: socket.socket, answering: Answering, signals: "_Signals"
+    settings: Settings,
+    lock: NodeLock,
+    door: socket.socket,
+    tls: ssl.SSLContext | None,
+    answering: Answering,
+    signals: Signals,
 ) -> None:
-    url = address(settings.web.host, door)
     beside: asyncio.Future[None] | None = None
 
     def started() -> None:
         nonlocal beside
-        lock.tell(url)
-        beside = asyncio.ensure_future(answering(url))
+        gc.freeze()  # what is here now stays; to go through it again and again would hold all callers up
+        reach = Reach(
+            address(settings.web.host, door, tls=tls is not None),
+            local_token(state) if is_locked(settings) else None,
+            leaf(settings.web.tls_certificate) if settings.web.tls_certificate else None,
+        )
+        lock.tell(reach)
+        beside = asyncio.ensure_future(answering(reach))
 
     with signals.heard():
         # This takes most of a start, and Ctrl-C must not fall into the middle of it.
@@ -57,7 +79,17 @@ async def _serve(
 
         app = create_app(settings)
         async with opened(app) as state:
-            server = signals.server = _Server(_configuration(app, state), started)
+            if is_locked(settings) and not await state["parts"][Tokens].administered():
+                raise Invalid(
+                    f"This node asks every caller for a token, and {settings.home} has none that may "
+                    "administer it. Make one first: feria tokens create NAME --role admin."
+                )
+            parts = state["parts"]
+            configuration = _configuration(app, state, settings, tls)
+            server = signals.server = Server(configuration, parts, settings.web.drain_seconds, started)
+            parts[Metrics].gauge(
+                "feria_connections", "Open connections.", lambda: len(server.server_state.connections)
+            )
             try:
                 await server.serve(sockets=[door])
             finally:
@@ -83,28 +115,36 @@ def listen(host: str, port: int) -> socket.socket:
         raise Invalid(f"Cannot listen on {host} port {port}: {error.strerror}.") from None
 
 
-def address(host: str, door: socket.socket) -> str:
+def address(host: str, door: socket.socket, *, tls: bool = False) -> str:
     """Where a program on this machine reaches the socket."""
     host = ANYWHERE.get(host, host)
-    return f"http://{f'[{host}]' if ':' in host else host}:{door.getsockname()[1]}"
+    return f"http{'s' if tls else ''}://{f'[{host}]' if ':' in host else host}:{door.getsockname()[1]}"
 
 
-def _configuration(app: App, state: dict[str, Any]) -> uvicorn.Config:
+def _configuration(
+    app: App, state: dict[str, Any], settings: Settings, tls: ssl.SSLContext | None
+) -> uvicorn.Config:
     config = uvicorn.Config(
         app,
         loop="uvloop",
         http="httptools",
-        ws="websockets-sansio",
+        ws=Sockets,
         ws_per_message_deflate=False,
+        ws_max_size=settings.web.max_body_mib * 2**20,
+        ws_ping_interval=settings.web.read_seconds,  # a caller who is gone without a word is noticed
+        ws_ping_timeout=settings.web.read_seconds,
         interface="asgi3",
         access_log=False,
         log_config=None,
-        proxy_headers=False,
+        proxy_headers=settings.web.behind_proxy,
+        forwarded_allow_ips=list(settings.web.trusted_proxies),
         server_header=False,
         timeout_keep_alive=30,  # longer than httpx keeps one, so that the caller lets go first
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
     config.load()
+    config.ssl = tls
+    config.http_protocol_class = connections(settings.web)  # type: ignore[assignment]
     # The application is open already: what it raised while opening is then ours to word.
     config.lifespan_class = lambda _: _Opened(state)
     return config
@@ -121,45 +161,3 @@ class _Opened:
     async def startup(self) -> None: ...
 
     async def shutdown(self) -> None: ...
-
-
-class _Server(uvicorn.Server):
-    def __init__(self, config: uvicorn.Config, on_started: Callable[[], None]) -> None:
-        super().__init__(config)
-        self._on_started = on_started
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        if self.started:
-            self._on_started()
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield  # `_signals` has them, from before the server was
-
-
-class _Signals:
-    """SIGTERM and Ctrl-C: end at once what is still opening, gracefully what serves."""
-
-    def __init__(self) -> None:
-        self.told: int | None = None
-        self.server: uvicorn.Server | None = None
-
-    @contextlib.contextmanager
-    def heard(self) -> Iterator[None]:
-        loop, task = asyncio.get_running_loop(), asyncio.current_task()
-        assert task is not None
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._take, number, task)
-        try:
-            yield
-        finally:
-            for number in (signal.SIGTERM, signal.SIGINT):
-                loop.remove_signal_handler(number)
-
-    def _take(self, number: int, task: "asyncio.Task[None]") -> None:
-        self.told = number
-        if self.server is not None:
-            self.server.handle_exit(number, None)
-        else:
-            task.cancel()

@@ -5,6 +5,7 @@ import errno
 import hashlib
 import json
 import os
+import re
 import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
@@ -23,8 +24,10 @@ from feria.errors import (
     revive,
 )
 from feria.registry.wire import Model
+from feria.tasks.wire import Task
 
 A = TypeVar("A", covariant=True)
+T = TypeVar("T")
 
 
 class Reader(ABC, Generic[A]):
@@ -55,10 +58,7 @@ class Parsed(Reader[A]):
         self._body += piece
 
     def finish(self) -> A:
-        try:
-            return self._parse(bytes(self._body))
-        except ValueError as error:
-            raise Unavailable(f"The answer is none that a feria node gives: {error}") from error
+        return _understood(self._parse, bytes(self._body))
 
 
 class Nothing(Reader[None]):
@@ -123,17 +123,46 @@ class Trained(Reader[Model]):
     def feed(self, piece: bytes) -> None:
         for name, data in self._events.feed(piece):
             if name == "progress" and self._on_progress is not None:
-                said = json.loads(data)
-                self._on_progress(said["doing"], said["done"])
+                self._on_progress(*_understood(_progress, data))
             elif name == "trained":
-                self._model = Model.model_validate_json(data)
+                self._model = _understood(Model.model_validate_json, data)
             elif name == "error":
-                raise _spoken(json.loads(data))
+                raise _understood(_spoken, data)
 
     def finish(self) -> Model:
         if self._model is None:
             raise Unavailable("The node stopped speaking before training was over.")
         return self._model
+
+
+class Followed(Reader[Task]):
+    """Server-sent events, each a task as it stood then; the answer is how it ended."""
+
+    def __init__(self, on_progress: Callable[[str, float], object] | None) -> None:
+        self._on_progress = on_progress
+        self._events = Events()
+        self._task: Task | None = None
+
+    def feed(self, piece: bytes) -> None:
+        for name, data in self._events.feed(piece):
+            if name == "task":
+                self._task = task = _understood(Task.model_validate_json, data)
+                if self._on_progress is not None:
+                    self._on_progress(task.doing or task.state.value, task.progress)
+
+    def finish(self) -> Task:
+        if self._task is None or not self._task.state.final:
+            raise Unavailable("The node stopped speaking before the task had ended; it goes on.")
+        return self._task
+
+
+class Unfinished(Reader[Any]):
+    """An answer that says: not yet."""
+
+    def feed(self, piece: bytes) -> None: ...
+
+    def finish(self) -> Any:
+        raise Busy("The task has not ended yet.", retry_after=0.0)
 
 
 class Events:
@@ -151,7 +180,7 @@ class Events:
         """Yields name and data of each event that this piece completes."""
         *lines, self._rest = (self._rest + piece).split(b"\n")
         for line in lines:
-            text = line.removesuffix(b"\r").decode()
+            text = line.removesuffix(b"\r").decode(errors="replace")
             if text:
                 field, _, value = text.partition(":")
                 self._take(field, value.removeprefix(" "))
@@ -179,12 +208,12 @@ class Refusal(Reader[Any]):
 
     def finish(self) -> Any:
         try:
-            error = _spoken(json.loads(self._body))
-        except (ValueError, KeyError, TypeError):
+            error = _spoken(bytes(self._body))
+        except NOT_UNDERSTOOD:
             error = self._guess()
-        if isinstance(error, Busy):
-            with contextlib.suppress(ValueError):  # an HTTP date; nodes give seconds
-                error.retry_after = float(self._headers.get("retry-after", error.retry_after))
+        after = self._headers.get("retry-after", "")
+        if isinstance(error, Busy) and SECONDS.fullmatch(after):  # else an HTTP date; nodes give seconds
+            error.retry_after = float(after)
         raise error
 
     def _guess(self) -> FeriaError:
@@ -198,9 +227,27 @@ class Refusal(Reader[Any]):
         )
 
 
-def _spoken(said: dict[str, Any]) -> FeriaError:
-    details = {key: value for key, value in said.items() if key not in {"error", "detail"}}
-    return revive(said["error"], said["detail"], details)
+SECONDS = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
+NOT_UNDERSTOOD = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
+"""What comes of taking any bytes for the JSON one expects."""
+
+
+def _understood(parse: Callable[[T], A], said: T) -> A:
+    try:
+        return parse(said)
+    except NOT_UNDERSTOOD as error:
+        raise Unavailable(f"The answer is none that a feria node gives: {error}") from error
+
+
+def _progress(data: str) -> tuple[str, float]:
+    said = json.loads(data)
+    return str(said["doing"]), float(said["done"])
+
+
+def _spoken(data: str | bytes) -> FeriaError:
+    said = json.loads(data)
+    details = {key: value for key, value in said.items() if key not in {"error", "detail", "retry_after"}}
+    return revive(said["error"], str(said["detail"]), details)
 
 
 @contextlib.contextmanager

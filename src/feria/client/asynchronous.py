@@ -11,6 +11,9 @@ from feria.client.exchange import Tries, options, plainly, reader, request, sign
 from feria.errors import FeriaError
 
 if TYPE_CHECKING:
+    import ssl
+    from pathlib import Path
+
     import httpx
 
 P = ParamSpec("P")
@@ -35,12 +38,14 @@ class AsyncClient:
         self,
         url: str | None = None,
         *,
+        token: str | None = None,
+        ca: "str | Path | ssl.SSLContext | None" = None,
         patience: float = 30.0,
         transport: "httpx.AsyncBaseTransport | None" = None,
     ) -> None:
         import httpx
 
-        self._http = httpx.AsyncClient(transport=transport, **options(url))
+        self._http = httpx.AsyncClient(transport=transport, **options(url, token, ca))
         self._patience = patience
 
     models = _sent(calls.models)
@@ -54,6 +59,20 @@ class AsyncClient:
     train = _sent(calls.train)
     predict = _sent(calls.predict)
     classify = _sent(calls.classify)
+    train_later = _sent(calls.train_later)
+    predict_later = _sent(calls.predict_later)
+    classify_later = _sent(calls.classify_later)
+    tasks = _sent(calls.tasks)
+    task = _sent(calls.task)
+    follow = _sent(calls.follow)
+    result = _sent(calls.result)
+    cancel = _sent(calls.cancel)
+    tokens = _sent(calls.tokens)
+    create_token = _sent(calls.create_token)
+    revoke_token = _sent(calls.revoke_token)
+    whoami = _sent(calls.whoami)
+    personal_data = _sent(calls.personal_data)
+    erase_personal_data = _sent(calls.erase_personal_data)
     ready = _sent(calls.ready)
 
     @property

@@ -5,18 +5,20 @@ A function here sends nothing: it says method, path, body and how to read the an
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, TypedDict, TypeVar, Unpack
 from urllib.parse import quote
 
-from feria.client.answers import Nothing, Parsed, Reader, SavedFile, Trained, Yes
+from feria.access.wire import Erased, NewToken, Permission, PersonalData, Role, Token, TokenList, Who
+from feria.client.answers import Followed, Nothing, Parsed, Reader, SavedFile, Trained, Yes
 from feria.client.rows import table
 from feria.errors import Busy, Expired, FeriaError, Invalid, NotFound, Unavailable
 from feria.inference.wire import PicturePredictions, RowPredictions
 from feria.registry.wire import Description, Model, ModelList, State, StateChange
+from feria.tasks.wire import Task, TaskList, TaskState
 
 A = TypeVar("A")
 
@@ -47,6 +49,8 @@ class Call(Generic[A]):
     """Longest silence to bear with."""
     repeatable: bool = True
     """Whether asking twice does no more than asking once."""
+    waits: bool = False
+    """Whether 202 means that the answer is not there yet, and not that this was it."""
     unless: Callable[[FeriaError], A] | None = None
     """Makes an answer of an error, or raises it."""
 
@@ -143,7 +147,7 @@ def train(
     card: str | None = None,
     on_progress: OnProgress | None = None,
 ) -> Call[Model]:
-    """Train a model on the node and publish it as the next version of `name`.
+    """Train a model on the node, wait for it, and publish it as the next version of `name`.
 
     `data` is a CSV or Parquet file, or rows: mappings, or lists with `columns` naming them.
     `target` is a column, or `column>number` (also `>=`, `<`, `<=`, `==`, `!=`) for a yes or no.
@@ -152,29 +156,76 @@ def train(
     `on_progress` is called with what is being done and the fraction done.
     Raises `Invalid` when the data will not do, `OverLimit` when training takes too long.
     """
-    given: dict[str, Any] = {
-        "task": task,
-        "features": None if features is None else list(features),
-        "holdout": holdout,
-        "seed": seed,
-        "settings": None if settings is None else dict(settings),
-        "card": card,
-    }
-    order = {"kind": kind, "target": target} | {k: v for k, v in given.items() if v is not None}
-    call = partial(
-        Call[Model],
+    return Call(
         method="POST",
         path=f"{_model(name)}/train",
         reader=lambda: Trained(on_progress),
         headers={"Accept": "text/event-stream"},  # its signs of life keep a long training connected
         seconds=10 * MINUTE,
         repeatable=False,
+        **_training(
+            kind,
+            data,
+            target,
+            columns=columns,
+            task=task,
+            features=features,
+            holdout=holdout,
+            seed=seed,
+            settings=settings,
+            card=card,
+        ),
     )
+
+
+class Wishes(TypedDict, total=False):
+    """What `train` takes beside kind, data and target."""
+
+    columns: Sequence[str] | None
+    task: Literal["auto", "classification", "regression"] | None
+    features: Sequence[str] | None
+    holdout: float | None
+    seed: int | None
+    settings: Mapping[str, Any] | None
+    card: str | None
+
+
+def train_later(
+    name: str,
+    kind: str,
+    data: str | Path | Rows,
+    target: str,
+    *,
+    priority: int = 0,
+    key: str | None = None,
+    **wishes: Unpack[Wishes],
+) -> Call[Task]:
+    """Have the node train, as `train` does, and return at once; `result` brings the model.
+
+    The task survives a crash of the node. Of two with the same `key` only the first becomes a task.
+    `priority` is -10 to 10, the greatest first.
+    """
+    return Call(
+        method="POST",
+        path=f"{_model(name)}/train",
+        seconds=10 * MINUTE,
+        **_later(priority, key),
+        **_training(kind, data, target, **wishes),
+    )
+
+
+def _training(kind: str, data: str | Path | Rows, target: str, **wishes: Unpack[Wishes]) -> dict[str, Any]:
+    """The order, as JSON or beside its file."""
+    columns = wishes.pop("columns", None)
+    given: dict[str, Any] = {"kind": kind, "target": target, **wishes}
+    if given.get("features") is not None:
+        given["features"] = list(given["features"])
+    order = _given(**given)
     if isinstance(data, str | Path):
         if columns is not None:
             raise Invalid("`columns` names the columns of rows; a file names its own.")
-        return call(form={"order": json.dumps(order)}, files=[("file", _file(data))])
-    return call(body=order | table(data, columns))
+        return {"form": {"order": json.dumps(order)}, "files": [("file", _file(data))]}
+    return {"body": order | table(data, columns)}
 
 
 # ------------------------------------------------------------------- inference
@@ -203,6 +254,147 @@ def classify(name: str, *images: str | Path | bytes, version: int | None = None)
         query={} if version is None else {"version": version},
         files=[("image", _file(image)) for image in images],
     )
+
+
+def predict_later(
+    name: str, rows: Rows, version: int | None = None, *, priority: int = 0, key: str | None = None
+) -> Call[Task]:
+    """Have the node predict, as `predict` does, and return at once; see `train_later`."""
+    later = _later(priority, key, version=version)
+    return Call(method="POST", path=f"{_model(name)}/predict", body=table(rows), **later)
+
+
+def classify_later(
+    name: str,
+    *images: str | Path | bytes,
+    version: int | None = None,
+    priority: int = 0,
+    key: str | None = None,
+) -> Call[Task]:
+    """Have the node classify, as `classify` does, and return at once; see `train_later`."""
+    return Call(
+        method="POST",
+        path=f"{_model(name)}/predict",
+        files=[("image", _file(image)) for image in images],
+        **_later(priority, key, version=version),
+    )
+
+
+def _later(priority: int, key: str | None, **query: Any) -> dict[str, Any]:
+    headers = {"Prefer": "respond-async"} | ({} if key is None else {"Idempotency-Key": key})
+    return {
+        "reader": lambda: Parsed(Task.model_validate_json),
+        "headers": headers,
+        "query": _given(priority=priority or None, **query),
+        "repeatable": key is not None,
+    }
+
+
+def _given(**values: Any) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not None}
+
+
+# ------------------------------------------------------------------- tasks
+def tasks(
+    *, state: TaskState | None = None, kind: str | None = None, before: str | None = None, limit: int = 50
+) -> Call[tuple[Task, ...]]:
+    """One's own tasks, the newest first; those submitted before task `before`."""
+    return Call(
+        method="GET",
+        path="/v1/tasks",
+        reader=lambda: Parsed(lambda body: TaskList.model_validate_json(body).tasks),
+        query=_given(state=state, kind=kind, before=before, limit=limit),
+    )
+
+
+def task(task: Task | str) -> Call[Task]:
+    """How a task stands. Raises `NotFound`."""
+    return Call(method="GET", path=_task(task), reader=lambda: Parsed(Task.model_validate_json))
+
+
+def follow(task: Task | str, on_progress: OnProgress | None = None) -> Call[Task]:
+    """Wait until a task has ended, and hear meanwhile how far it is; returns how it ended."""
+    return Call(
+        method="GET",
+        path=f"{_task(task)}/events",
+        reader=lambda: Followed(on_progress),
+    )
+
+
+def result(task: Task | str, *, wait: float | None = None) -> Call[Any]:
+    """What came of a task, as JSON; waits until it has ended.
+
+    With `wait`, only so many seconds, up to 60: then raises `Busy`. Raises the error that the task
+    ended with, or `Cancelled`.
+    """
+    return Call(
+        method="GET",
+        path=f"{_task(task)}/result",
+        reader=lambda: Parsed(json.loads),
+        query={"wait": MINUTE if wait is None else wait},
+        seconds=2 * MINUTE,
+        waits=True,
+        repeatable=wait is None,
+    )
+
+
+def cancel(task: Task | str) -> Call[None]:
+    """Call off a task. One that has ended is forgotten, with its result."""
+    return Call(method="DELETE", path=_task(task), reader=Nothing)
+
+
+def _task(task: Task | str) -> str:
+    return f"/v1/tasks/{quote(task if isinstance(task, str) else task.id, safe='')}"
+
+
+# ------------------------------------------------------------------- access
+def tokens() -> Call[tuple[Token, ...]]:
+    """Every token that was not revoked, the newest first."""
+    return Call(method="GET", path="/v1/tokens", reader=lambda: Parsed(_tokens))
+
+
+def create_token(
+    name: str,
+    role: Role | str,
+    *,
+    allow: Iterable[Permission | str] | None = None,
+    days: float | None = None,
+) -> Call[NewToken]:
+    """Make a token for `name`; the answer's `token` is shown this once.
+
+    `allow` are fewer permissions than the role's; it ends after `days`.
+    """
+    order = {"name": name, "role": role, "allow": None if allow is None else sorted(allow), "days": days}
+    return Call(
+        method="POST",
+        path="/v1/tokens",
+        reader=lambda: Parsed(NewToken.model_validate_json),
+        body=order,
+        repeatable=False,
+    )
+
+
+def revoke_token(id: str, *, force: bool = False) -> Call[None]:
+    """End a token. Raises `Conflict` for the last that administers a locked node, unless `force`."""
+    path = f"/v1/tokens/{quote(id, safe='')}"
+    return Call(method="DELETE", path=path, reader=Nothing, query={"force": True} if force else {})
+
+
+def whoami() -> Call[Who]:
+    """Who the node takes us for."""
+    return Call(method="GET", path="/v1/session", reader=lambda: Parsed(Who.model_validate_json))
+
+
+def personal_data(subject: str) -> Call[PersonalData]:
+    """All that the node keeps under a name."""
+    path = f"/v1/privacy/{quote(subject, safe='')}"
+    return Call(method="GET", path=path, reader=lambda: Parsed(PersonalData.model_validate_json))
+
+
+def erase_personal_data(subject: str) -> Call[Erased]:
+    """Erase what the node keeps under a name; models stay and lose their owner."""
+    path = f"/v1/privacy/{quote(subject, safe='')}"
+    return Call(method="DELETE", path=path, reader=lambda: Parsed(Erased.model_validate_json))
 
 
 # ------------------------------------------------------------------- the node
@@ -253,6 +445,10 @@ def _one(body: bytes) -> Model:
 
 def _listed(body: bytes) -> tuple[Model, ...]:
     return ModelList.model_validate_json(body).models
+
+
+def _tokens(body: bytes) -> tuple[Token, ...]:
+    return TokenList.model_validate_json(body).tokens
 
 
 def _latest(name: str, body: bytes) -> Model:

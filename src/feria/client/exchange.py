@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, get_args
 from urllib.parse import urlsplit
 
-from feria.client.answers import Reader, Refusal
+from feria.client.answers import Reader, Refusal, Unfinished
 from feria.client.calls import Call
 from feria.client.rows import encode
 from feria.errors import Busy, Expired, FeriaError, Invalid, Unavailable
 
 if TYPE_CHECKING:
+    import ssl
+
     import httpx
 
 A = TypeVar("A")
@@ -25,7 +27,9 @@ A = TypeVar("A")
 DEFAULT_URL = "http://127.0.0.1:8000"
 
 
-def options(url: str | None) -> dict[str, Any]:
+def options(
+    url: str | None, token: str | None = None, ca: "str | Path | ssl.SSLContext | None" = None
+) -> dict[str, Any]:
     """Settings of an httpx client for the node at `url`, or FERIA_URL, or the usual place."""
     import httpx
 
@@ -33,13 +37,29 @@ def options(url: str | None) -> dict[str, Any]:
     parts = urlsplit(address)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise Invalid(f"'{address}' is no address of a node; one looks like {DEFAULT_URL}.")
+    headers = {"User-Agent": "feria"}
+    if shown := (token or os.environ.get("FERIA_TOKEN", "")).strip():
+        headers["Authorization"] = f"Bearer {shown}"
     return {
         "base_url": address,
+        "verify": _trusted(ca or os.environ.get("FERIA_CA")) if parts.scheme == "https" else True,
         # No proxy of the environment leads to this machine.
         "trust_env": parts.hostname not in {"localhost", "127.0.0.1", "::1"},
         "limits": httpx.Limits(max_connections=100, max_keepalive_connections=100),
-        "headers": {"User-Agent": "feria"},
+        "headers": headers,
     }
+
+
+def _trusted(ca: "str | Path | ssl.SSLContext | None") -> "ssl.SSLContext | bool":
+    """Whose certificates are believed: those the given file names, or the usual authorities'."""
+    import ssl
+
+    if not isinstance(ca, str | Path):
+        return ca or True
+    try:
+        return ssl.create_default_context(cafile=ca)
+    except (OSError, ssl.SSLError) as error:
+        raise Invalid(f"{ca} holds no certificates in PEM: {error}.") from None
 
 
 def request(call: Call[Any], files: ExitStack) -> dict[str, Any]:
@@ -63,6 +83,8 @@ def request(call: Call[Any], files: ExitStack) -> dict[str, Any]:
 
 
 def reader(call: Call[A], status: int, headers: Mapping[str, str]) -> Reader[A]:
+    if status == 202 and call.waits:
+        return Unfinished()
     return call.reader() if 200 <= status < 300 else Refusal(status, headers)
 
 
@@ -92,6 +114,11 @@ def plainly(url: "httpx.URL", call: Call[Any]) -> Iterator[None]:
     try:
         yield
     except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+        if "CERTIFICATE_VERIFY_FAILED" in str(error):
+            raise Unavailable(
+                f"The certificate that {url} shows is not trusted. If it is the node's own, name its file "
+                f"in FERIA_CA. ({error})"
+            ) from error
         raise Unavailable(
             f"No node answers at {url}: {str(error) or 'no answer'}. Start one with `feria serve`, "
             "or say where it is (FERIA_URL)."

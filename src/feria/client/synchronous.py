@@ -12,6 +12,9 @@ from feria.client.exchange import Tries, options, plainly, reader, request, sign
 from feria.errors import FeriaError
 
 if TYPE_CHECKING:
+    import ssl
+    from pathlib import Path
+
     import httpx
 
 P = ParamSpec("P")
@@ -30,6 +33,8 @@ def _sent(describe: Callable[P, calls.Call[A]]) -> Callable[Concatenate["Client"
 class Client:
     """Speaks to the node at `url`, by default the one FERIA_URL names or http://127.0.0.1:8000.
 
+    `token` is what a locked node asks for, by default FERIA_TOKEN; `ca` a file (PEM) with the authority
+    behind the node's certificate, or the certificate itself, where that is a private one (FERIA_CA).
     A busy node is asked again, when it says to, for `patience` seconds in all. Threads may share a
     client. Closing it, or leaving its `with` block, closes its connections.
     """
@@ -38,12 +43,14 @@ class Client:
         self,
         url: str | None = None,
         *,
+        token: str | None = None,
+        ca: "str | Path | ssl.SSLContext | None" = None,
         patience: float = 30.0,
         transport: "httpx.BaseTransport | None" = None,
     ) -> None:
         import httpx
 
-        self._http = httpx.Client(transport=transport, **options(url))
+        self._http = httpx.Client(transport=transport, **options(url, token, ca))
         self._patience = patience
 
     models = _sent(calls.models)
@@ -57,6 +64,20 @@ class Client:
     train = _sent(calls.train)
     predict = _sent(calls.predict)
     classify = _sent(calls.classify)
+    train_later = _sent(calls.train_later)
+    predict_later = _sent(calls.predict_later)
+    classify_later = _sent(calls.classify_later)
+    tasks = _sent(calls.tasks)
+    task = _sent(calls.task)
+    follow = _sent(calls.follow)
+    result = _sent(calls.result)
+    cancel = _sent(calls.cancel)
+    tokens = _sent(calls.tokens)
+    create_token = _sent(calls.create_token)
+    revoke_token = _sent(calls.revoke_token)
+    whoami = _sent(calls.whoami)
+    personal_data = _sent(calls.personal_data)
+    erase_personal_data = _sent(calls.erase_personal_data)
     ready = _sent(calls.ready)
 
     @property

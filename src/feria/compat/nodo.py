@@ -9,10 +9,13 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
+from feria.access.needs import Asking, needs
+from feria.access.wire import Permission
 from feria.errors import Invalid
 from feria.inference.engine import Engine
 from feria.learning.trainer import Trainer
 from feria.learning.wire import InlineTraining
+from feria.registry.shelf import Registry
 from feria.web.parts import Part
 
 router = APIRouter(tags=["compatibility: nodo"])
@@ -45,9 +48,12 @@ class Predictions(BaseModel):
     predictions: list[float]
 
 
-@router.post("/train_model/{name}")
-async def train_model(name: NodoModel, request: TrainRequest, trainer: Part[Trainer]) -> Trained:
+@router.post("/train_model/{name}", dependencies=[needs(Permission.train)])
+async def train_model(
+    name: NodoModel, request: TrainRequest, trainer: Part[Trainer], registry: Part[Registry], caller: Asking
+) -> Trained:
     """Train one of five models on all of these numbers and serve it under that name."""
+    owner = await registry.check_owner(name, caller)
     if len(request.y) != len(request.X):
         raise Invalid(f"X has {len(request.X)} rows and y has {len(request.y)} values.")
     columns = [f"x{i}" for i in range(1, len(request.X[0]) + 1)]
@@ -62,7 +68,7 @@ async def train_model(name: NodoModel, request: TrainRequest, trainer: Part[Trai
         columns=[*columns, "y"],
         rows=[[*row, y] for row, y in zip(request.X, request.y, strict=True)],
     )
-    await trainer.train(name, order, order)
+    await trainer.train(name, order, order, owner=owner)
     return Trained(model=name)
 
 
@@ -75,7 +81,7 @@ def _task(name: str, y: list[float]) -> Any:
     return "classification"
 
 
-@router.post("/predict_model/{name}")
+@router.post("/predict_model/{name}", dependencies=[needs(Permission.predict)])
 async def predict_model(name: NodoModel, request: PredictRequest, engine: Part[Engine]) -> Predictions:
     """Ask it: one number a row; a class comes back as the float it was given as."""
     answer = await engine.predict(name, request.X)

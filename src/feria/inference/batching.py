@@ -19,13 +19,18 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from feria.errors import Busy, Expired
+from feria.errors import Expired
+from feria.inference.admission import Admission
+from feria.telemetry.metrics import Metrics
 
 
 class Predictor(Protocol):
     """One loaded model version. `answer` is called from several threads at once."""
 
+    name: str
     max_jobs: int
+    expected_seconds: float
+    """Of a worker for one job; a first guess."""
 
     def answer(self, payloads: Sequence[Any]) -> list[Any]:
         """One answer, or one `FeriaError`, a payload, in order. A bad payload harms no other."""
@@ -38,19 +43,29 @@ class Job:
     payload: Any
     finish: Callable[[Any], Any]
     future: "asyncio.Future[Any]"
+    submitted: float
     deadline: float
+    seconds: float
+    """Expected of it, of one worker."""
     outcome: Any = None
 
 
 class Batcher:
     """Worker threads on one queue. `submit` belongs to the event loop, all else to the threads."""
 
-    def __init__(self, threads: int, max_waiting: int) -> None:
+    def __init__(self, threads: int, max_waiting: int, max_wait: float, metrics: Metrics) -> None:
+        self._metrics = metrics
         self._loop = asyncio.get_running_loop()
         self._queue: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
-        self._max_waiting = max_waiting
-        self._waiting = 0
-        self._seconds_a_job = 0.001
+        self._admission = admission = Admission(threads, max_waiting, max_wait)
+        metrics.gauge(
+            "feria_predictions_waiting", "Predictions admitted and not yet answered.", lambda: admission.jobs
+        )
+        metrics.gauge(
+            "feria_predictions_expected_wait_seconds",
+            "What the next is expected to wait.",
+            lambda: admission.wait,
+        )
         self._threads = [
             threading.Thread(target=self._work, name=f"predict-{i}", daemon=True) for i in range(threads)
         ]
@@ -62,15 +77,18 @@ class Batcher:
     ) -> "asyncio.Future[Any]":
         """Queue one payload; its future holds `finish(answer)`, made in the worker's thread.
 
-        Raises `Busy`, at once, when too many wait. Cancelling the future spares the work if it has not begun.
+        Raises `Busy`, at once, when it would wait too long. Cancelling the future spares the work if it has
+        not begun.
         """
-        if self._waiting >= self._max_waiting:
-            wait = self._waiting * self._seconds_a_job / len(self._threads)
-            raise Busy("More predictions wait than this node can answer in time.", retry_after=max(wait, 1.0))
-        self._waiting += 1
-        job = Job(predictor, payload, finish, self._loop.create_future(), time.monotonic() + seconds)
+        expected = self._admission.enter(predictor)
+        now = time.monotonic()
+        job = Job(predictor, payload, finish, self._loop.create_future(), now, now + seconds, expected)
         self._queue.put(job)
         return job.future
+
+    def check(self, predictor: Predictor) -> None:
+        """Raises `Busy` when `submit` would now."""
+        self._admission.check(predictor)
 
     def close(self) -> None:
         for _ in self._threads:
@@ -99,16 +117,23 @@ class Batcher:
                         break
                     batch.append(job)
             began = time.monotonic()
-            _answer(batch, began)
-            spent = (time.monotonic() - began) / len(batch)
+            live = _answer(batch, began)
+            spent = time.monotonic() - began
             with contextlib.suppress(RuntimeError):  # the loop has closed: nobody listens
-                self._loop.call_soon_threadsafe(self._deliver, batch, spent)
+                self._loop.call_soon_threadsafe(self._deliver, batch, live, began, spent)
 
-    def _deliver(self, batch: list[Job], seconds_a_job: float) -> None:
-        self._seconds_a_job += 0.05 * (seconds_a_job - self._seconds_a_job)
-        self._waiting -= len(batch)
+    def _deliver(self, batch: list[Job], live: int, began: float, spent: float) -> None:
+        line = self._admission.leave(batch[0].predictor, len(batch), sum(job.seconds for job in batch))
+        if live:
+            line.learn(spent / live)
+        metrics = self._metrics
+        if live:
+            metrics.batches.observe(live)
+            metrics.inference.observe(spent, batch[0].predictor.name)
         for job in batch:
+            metrics.waits.observe(began - job.submitted)
             if job.future.done():
+                metrics.cancelled += 1
                 continue
             if isinstance(job.outcome, Exception):
                 job.future.set_exception(job.outcome)
@@ -116,8 +141,8 @@ class Batcher:
                 job.future.set_result(job.outcome)
 
 
-def _answer(batch: list[Job], now: float) -> None:
-    """Fill in each job's outcome; those of callers who left stay as they are."""
+def _answer(batch: list[Job], now: float) -> int:
+    """Fill in each job's outcome; those of callers who left stay as they are. Returns how many were live."""
     live = []
     for job in batch:
         if job.future.cancelled():
@@ -127,13 +152,14 @@ def _answer(batch: list[Job], now: float) -> None:
         else:
             live.append(job)
     if not live:
-        return
+        return 0
     try:
         answers = live[0].predictor.answer([job.payload for job in live])
     except Exception as error:  # a fault of ours; it must end neither the thread nor the callers' patience
         answers = [error] * len(live)
     for job, answer in zip(live, answers, strict=True):
         job.outcome = answer if isinstance(answer, Exception) else _finished(job, answer)
+    return len(live)
 
 
 def _finished(job: Job, answer: Any) -> Any:
@@ -144,8 +170,8 @@ def _finished(job: Job, answer: Any) -> Any:
 
 
 @contextlib.contextmanager
-def open_batcher(threads: int, max_waiting: int) -> Generator[Batcher]:
-    batcher = Batcher(threads, max_waiting)
+def open_batcher(threads: int, max_waiting: int, max_wait: float, metrics: Metrics) -> Generator[Batcher]:
+    batcher = Batcher(threads, max_waiting, max_wait, metrics)
     try:
         yield batcher
     finally:

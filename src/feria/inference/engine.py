@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import time
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Callable
 from typing import Any
@@ -19,6 +20,7 @@ from feria.inference.sessions import Session
 from feria.registry.shelf import Registry
 from feria.registry.wire import Model
 from feria.settings import InferenceSettings
+from feria.telemetry.metrics import Metrics
 
 log = logging.getLogger(__name__)
 
@@ -27,10 +29,13 @@ INLINE_BYTES = 4096
 
 
 class Engine:
-    def __init__(self, registry: Registry, batcher: Batcher, settings: InferenceSettings) -> None:
+    def __init__(
+        self, registry: Registry, batcher: Batcher, settings: InferenceSettings, metrics: Metrics
+    ) -> None:
         self._registry = registry
         self._batcher = batcher
         self._settings = settings
+        self._metrics = metrics
         self._latest: dict[str, AnyPredictor] = {}
         self._loaded: OrderedDict[tuple[str, int, str], AnyPredictor] = OrderedDict()
         self._loading = asyncio.Lock()
@@ -45,6 +50,10 @@ class Engine:
         predictor = await self.predictor(name, version)
         answer: dict[str, Any] = await self.submit(predictor, payload, lambda answer: answer)
         return answer
+
+    def latest(self, name: str) -> AnyPredictor | None:
+        """The latest version, if it is loaded."""
+        return self._latest.get(name)
 
     async def predictor(self, name: str, version: int | None = None) -> AnyPredictor:
         """The loaded model: the latest, or that version, loaded now if need be. Raises `NotFound`."""
@@ -65,10 +74,18 @@ class Engine:
         """Queue a payload; the future holds `finish(answer)`. Raises `Busy`."""
         return self._batcher.submit(predictor, payload, finish, self._settings.deadline_seconds)
 
+    def check(self, predictor: AnyPredictor) -> None:
+        """Raises `Busy` where no payload could be taken now, so that none need be read."""
+        if not predictor.quick:
+            self._batcher.check(predictor)
+
     def answer_now(self, predictor: AnyPredictor, payload: bytes) -> dict[str, Any] | None:
         """The answer of a model that is quicker than a change of thread; `None` asks to `submit`."""
         if isinstance(predictor, RowPredictor) and predictor.quick and len(payload) <= INLINE_BYTES:
-            return predictor.answer_one(payload)
+            began = time.perf_counter()
+            answer = predictor.answer_one(payload)
+            self._metrics.inference.observe(time.perf_counter() - began, predictor.name)
+            return answer
         return None
 
     async def refresh(self, name: str) -> None:
@@ -80,6 +97,7 @@ class Engine:
             await self._load(await self._registry.find(name), latest=True)
         except NotFound:
             self._latest.pop(name, None)
+            self._metrics.forget_model(name)
         except FeriaError as error:
             # The row came from a node that could run it; this one says why it cannot and keeps what it has.
             log.error("%s cannot be served: %s", name, error.message)
@@ -110,9 +128,16 @@ class Engine:
                 self._loaded[key] = predictor
             self._loaded.move_to_end(key)
             if latest:
-                self._latest[model.name] = predictor
+                self._swap(predictor)
             self._make_room()
         return predictor
+
+    def _swap(self, predictor: AnyPredictor) -> None:
+        """Whoever wants the version before by its number has it loaded again; nobody else needs it."""
+        before = self._latest.get(predictor.model.name)
+        self._latest[predictor.model.name] = predictor
+        if before is not None and before is not predictor:
+            self._loaded.pop((before.model.name, before.model.version, before.model.digest), None)
 
     def _open(self, model: Model, path: Any) -> AnyPredictor:
         predictor = load(model, Session(path, self._settings.providers), self._settings)
@@ -127,10 +152,14 @@ class Engine:
 
 
 @contextlib.asynccontextmanager
-async def open_engine(registry: Registry, settings: InferenceSettings) -> AsyncGenerator[Engine]:
+async def open_engine(
+    registry: Registry, settings: InferenceSettings, metrics: Metrics
+) -> AsyncGenerator[Engine]:
     """Serving at once; `ready` once all that was on the shelf is warm."""
-    with open_batcher(settings.threads or os.cpu_count() or 1, settings.max_waiting) as batcher:
-        engine = Engine(registry, batcher, settings)
+    threads = settings.threads or os.cpu_count() or 1
+    patience = settings.max_wait_milliseconds / 1000
+    with open_batcher(threads, settings.max_waiting, patience, metrics) as batcher:
+        engine = Engine(registry, batcher, settings, metrics)
         registry.subscribe(engine.refresh)
         warming = asyncio.create_task(engine.warm_up())
         try:

@@ -34,9 +34,12 @@ class _Loaded:
     max_jobs = 1
     quick = False
     """Whether one small answer takes less time than handing it to another thread would."""
+    expected_seconds = 0.001
+    """What a job takes a worker, as far as one can tell before the first was answered."""
 
     def __init__(self, model: Model, session: Session) -> None:
         self.model = model
+        self.name = model.name
         self.head = {"model": model.name, "version": model.version, "digest": model.digest}
         self._session = session
         self._output: ModelOutput = model.output
@@ -64,7 +67,8 @@ class RowPredictor(_Loaded):
             began = time.perf_counter()
             self.answer_one(payload)
             times.append(time.perf_counter() - began)
-        self.quick = statistics.median(times) < self._inline_seconds
+        self.expected_seconds = statistics.median(times)
+        self.quick = self.expected_seconds < self._inline_seconds
 
     def answer_one(self, payload: RowPayload) -> dict[str, Any]:
         """Raises `Invalid`."""
@@ -138,9 +142,11 @@ class PicturePredictor(_Loaded):
         self._own = threading.local()  # each thread decodes into a buffer that is already there
 
     def warm(self) -> None:
-        for n in {1, self._size}:
+        for n in sorted({1, self._size}):
             for _ in range(3):
+                began = time.perf_counter()
                 self._session.run({self._input.input: self._buffer()[:n]}, self._wanted)
+                self.expected_seconds = (time.perf_counter() - began) / n
 
     def answer(self, payloads: Sequence[PicturePayload]) -> list[dict[str, Any] | FeriaError]:
         answers: list[Any] = [_attempt(_pictures, payload) for payload in payloads]

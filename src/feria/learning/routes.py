@@ -1,33 +1,34 @@
-"""Training over HTTP: rows in the body or in a file, one answer or a stream of progress."""
+"""Training over HTTP: rows in the body or in a file; one answer, a stream of progress, or a task."""
 
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-import msgspec
 from fastapi import APIRouter, Request
-from fastapi.responses import StreamingResponse
 from pydantic import ValidationError
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 
+from feria.access.needs import Asking, needs
+from feria.access.wire import Permission
 from feria.errors import Invalid
+from feria.learning import tasks
 from feria.learning.trainer import Trainer
 from feria.learning.wire import InlineTraining, TrainingOrder
-from feria.registry.shelf import check_name
+from feria.registry.shelf import Registry
 from feria.registry.wire import Model
+from feria.tasks.queue import TaskQueue
+from feria.tasks.routes import ACCEPTED, IdempotencyKey, Prefer, Priority, accepted, wants_task
 from feria.web import replies
 from feria.web.parts import Part
+from feria.web.streams import EVENT_STREAM, EVENTS_CONTENT, event, event_stream, unless_gone
 from feria.web.uploads import on_disk
 
 router = APIRouter(tags=["learning"])
 Order = TypeVar("Order", bound=TrainingOrder)
-
-STREAM = "text/event-stream"
-SIGN_OF_LIFE = 15.0
-"""Seconds of silence after which a stream says that it is still there, for proxies between us."""
 
 _REQUEST = {
     "required": True,
@@ -56,35 +57,68 @@ DESCRIBED = (InlineTraining, TrainingOrder)
 _STREAMED = {
     "description": "The model; or, to who accepts `text/event-stream`, events `progress` "
     '(`{"doing": "fitting", "done": 0.4}`), and at the end `trained` (the model) or `error`.',
-    "content": {STREAM: {"schema": {"type": "string"}}},
+    "content": EVENTS_CONTENT,
 }
+
+
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    order: TrainingOrder
+    rows: Path | InlineTraining
+    raw: Path | bytes
+    """The rows as they came: a file or JSON."""
 
 
 @router.post(
     "/v1/models/{name}/train",
     response_model=Model,
     openapi_extra={"requestBody": _REQUEST},
-    responses={200: _STREAMED},
+    responses={200: _STREAMED, **ACCEPTED},
+    dependencies=[needs(Permission.train)],
 )
-async def train(name: str, request: Request, trainer: Part[Trainer]) -> Any:
+async def train(
+    name: str,
+    request: Request,
+    caller: Asking,
+    registry: Part[Registry],
+    trainer: Part[Trainer],
+    queue: Part[TaskQueue],
+    prefer: Prefer = None,
+    idempotency_key: IdempotencyKey = None,
+    priority: Priority = 0,
+) -> Any:
     """Train a model on a table and serve it as the next version of that name.
 
     Preprocessing becomes part of the model. It is measured on rows that were held out, and the file that
-    was measured is the one that is published.
+    was measured is the one that is published. Who hangs up before the end calls the training off; one
+    that is to go on whatever happens is asked for with `Prefer: respond-async`.
     """
-    check_name(name)
+    model_owner = await registry.check_owner(name, caller)
     async with AsyncExitStack() as uploaded:
-        order: TrainingOrder
-        rows: Path | InlineTraining
-        if request.headers.get("content-type", "").startswith("multipart/form-data"):
-            order, rows = await _uploaded(request, trainer.scratch, uploaded)
-        else:
-            body = await request.body()
-            order = rows = await asyncio.to_thread(_read, InlineTraining, body)
-        if STREAM in request.headers.get("accept", ""):
-            events = _events(trainer, name, order, rows, uploaded.pop_all())
-            return StreamingResponse(events, media_type=STREAM, headers={"Cache-Control": "no-store"})
-        return await trainer.train(name, order, rows)
+        sent = await _sent(request, trainer.scratch, uploaded)
+        if wants_task(prefer):
+            order = tasks.order(
+                name,
+                sent.order,
+                sent.raw,
+                model_owner,
+                owner=caller.subject,
+                priority=priority,
+                idempotency_key=idempotency_key,
+            )
+            return await accepted(queue, order)
+        if EVENT_STREAM in request.headers.get("accept", ""):
+            return event_stream(_events(trainer, name, sent, model_owner, uploaded.pop_all()))
+        return await unless_gone(request, trainer.train(name, sent.order, sent.rows, owner=model_owner))
+
+
+async def _sent(request: Request, scratch: Path, uploaded: AsyncExitStack) -> _Sent:
+    if request.headers.get("content-type", "").startswith("multipart/form-data"):
+        order, path = await _uploaded(request, scratch, uploaded)
+        return _Sent(order, path, path)
+    body = await request.body()
+    rows = await asyncio.to_thread(_read, InlineTraining, body)
+    return _Sent(rows, rows, body)
 
 
 async def _uploaded(request: Request, scratch: Path, uploaded: AsyncExitStack) -> tuple[TrainingOrder, Path]:
@@ -99,6 +133,8 @@ async def _uploaded(request: Request, scratch: Path, uploaded: AsyncExitStack) -
             return wanted, await uploaded.enter_async_context(on_disk(file, scratch))
     except HTTPException as error:
         raise Invalid(f"The form cannot be read: {error.detail}") from None
+    except UnicodeError:
+        raise Invalid("The form cannot be read: it is not in the charset it names.") from None
 
 
 def _read(kind: type[Order], body: bytes | str) -> Order:
@@ -109,41 +145,26 @@ def _read(kind: type[Order], body: bytes | str) -> Order:
 
 
 async def _events(
-    trainer: Trainer,
-    name: str,
-    order: TrainingOrder,
-    rows: Path | InlineTraining,
-    uploaded: AsyncExitStack,
+    trainer: Trainer, name: str, sent: _Sent, owner: str, uploaded: AsyncExitStack
 ) -> AsyncGenerator[bytes]:
-    """Server-sent events. When the caller hangs up, the training ends."""
+    """When the caller hangs up, the training ends."""
     said: asyncio.Queue[bytes | None] = asyncio.Queue()
 
     def report(doing: str, done: float) -> None:
-        said.put_nowait(_event("progress", {"doing": doing, "done": round(done, 4)}))
+        said.put_nowait(event("progress", {"doing": doing, "done": round(done, 4)}))
 
     async def train() -> Model:
         async with uploaded:
-            return await trainer.train(name, order, rows, report)
+            return await trainer.train(name, sent.order, sent.rows, report, owner=owner)
 
     training = asyncio.create_task(train())
     training.add_done_callback(lambda _: said.put_nowait(None))
     try:
-        while (event := await _next(said)) is not None:
-            yield event
+        while (news := await said.get()) is not None:
+            yield news
         try:
-            yield _event("trained", (await training).model_dump(mode="json"))
+            yield event("trained", (await training).model_dump(mode="json"))
         except Exception as error:
-            yield _event("error", replies.body(replies.known(error)))
+            yield event("error", replies.body(replies.known(error)))
     finally:
         training.cancel()
-
-
-async def _next(said: "asyncio.Queue[bytes | None]") -> bytes | None:
-    try:
-        return await asyncio.wait_for(said.get(), SIGN_OF_LIFE)
-    except TimeoutError:
-        return b": still training\n\n"
-
-
-def _event(name: str, data: Any) -> bytes:
-    return b"event: " + name.encode() + b"\ndata: " + msgspec.json.encode(data) + b"\n\n"

@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
 
+from feria.access.wire import LOCAL
 from feria.learning import card
 from feria.learning.kinds import KINDS
 from feria.learning.wire import InlineTraining, TrainingOrder
@@ -38,12 +39,15 @@ class Trainer:
         order: TrainingOrder,
         source: Path | InlineTraining,
         report: Report | None = None,
+        *,
+        owner: str = LOCAL.subject,
+        task_id: str | None = None,
     ) -> Model:
         """Train on a CSV or Parquet file, or on inline rows, and publish the next version of `name`.
 
-        It is served when this returns; if it raises, nothing was published. Raises `Invalid` when name,
-        order or rows will not do, `TooLarge`, `OverLimit`, `Busy`, `Crashed`, `DiskFull`. Cancelling
-        ends the work.
+        It is served when this returns; if it raises, nothing was published. `task_id` is noted on the
+        model, for `trained_by`. Raises `Invalid` when name, order or rows will not do, `TooLarge`,
+        `OverLimit`, `Busy`, `Crashed`, `DiskFull`. Cancelling ends the work.
         """
         check_name(name)
         KINDS[order.kind].choose(order.settings)  # a slip there need not wait for a process
@@ -59,9 +63,18 @@ class Trainer:
                 report=lambda doing, done: tell(doing, done * TRAINED),
             )
             tell("publishing", TRAINED)
-            model = await self._registry.publish(name, out, _description(order, trained))
+            model = await self._registry.publish(
+                name, out, _description(order, trained, task_id), owner=owner
+            )
         tell("served", 1.0)
         return model
+
+    async def trained_by(self, name: str, task_id: str) -> Model | None:
+        """The version that a task published before the node died, if it came that far."""
+        for model in await self._registry.versions(name):
+            if (model.trained_from or {}).get("task") == task_id:
+                return model
+        return None
 
 
 @contextlib.asynccontextmanager
@@ -92,11 +105,12 @@ def _as_json(source: Path | InlineTraining) -> dict[str, Any]:
     return {"rows": source.rows, "columns": source.columns}
 
 
-def _description(order: TrainingOrder, trained: dict[str, Any]) -> Description:
+def _description(order: TrainingOrder, trained: dict[str, Any], task_id: str | None) -> Description:
     origin, notes, metrics = trained["trained_from"], trained["notes"], trained["metrics"]
+    task = {} if task_id is None else {"task": task_id}
     return Description(
         kind=trained["kind"],
         metrics=metrics,
-        trained_from={**origin, "notes": notes},
+        trained_from={**origin, "notes": notes, **task},
         card=order.card or card.write(order, metrics, origin, notes),
     )

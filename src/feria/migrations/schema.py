@@ -10,7 +10,7 @@ from sqlalchemy import Connection, inspect, text
 from feria.errors import Unavailable
 from feria.storage.database import Database
 
-HEAD = "0002"
+HEAD = "0003"
 """The newest migration. Stated here so that a start need not load Alembic to see that all is well."""
 
 
@@ -55,7 +55,7 @@ async def upgrade(database: Database) -> str:
                     f"The database was made by a newer feria; update this one. ({error})"
                 ) from error
 
-    async with database.transaction() as session:
+    async with database.transaction(unhurried=True) as session:
         await (await session.connection()).run_sync(run)
     return HEAD
 

@@ -12,9 +12,10 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
+from feria.access.wire import LOCAL, Caller
 from feria.clock import Clock
 from feria.cluster.maps import ReplicatedMap
-from feria.errors import Invalid, NotAModel, NotFound, TooLarge
+from feria.errors import Conflict, Invalid, NotAModel, NotFound, TooLarge
 from feria.registry.inspection import inspect
 from feria.registry.wire import Description, FileMetadata, Model, ModelName, State
 from feria.settings import RegistrySettings
@@ -60,13 +61,16 @@ class Registry:
         file: Path | bytes,
         description: Description | None = None,
         *,
+        owner: str = LOCAL.subject,
         sha256: str | None = None,
         report: Report | None = None,
     ) -> Model:
-        """Put a file on the shelf as the next version of `name`.
+        """Put a file on the shelf as the next version of `name`. A new name becomes `owner`'s, as
+        `check_owner` said it would.
 
         Durable, and known to all subscribers, when it returns. Raises `NotAModel` with the reason when
-        the file cannot be served, `TooLarge`, `DiskFull`, and `Invalid` when its digest is not `sha256`.
+        the file cannot be served, `TooLarge`, `DiskFull`, `Invalid` when its digest is not `sha256`, and
+        `Conflict` when somebody else was quicker to take the name.
         """
         description = description or Description()
         check_name(name)
@@ -74,9 +78,13 @@ class Registry:
         described = await self._inspect(file, description, report)
         blob = await self._blobs.put(file, expected=sha256)
         async with self._publishing:
+            rows = await self._all(name)
+            holder = _owner(rows)
+            if holder and holder != owner:
+                raise Conflict(f"The name {name} became another's while this was made.")
             model = Model(
                 name=name,
-                version=1 + max((row.version for row in await self._all(name)), default=0),
+                version=1 + max((row.version for row in rows), default=0),
                 digest=blob.digest,
                 size=blob.size,
                 kind=described.kind,
@@ -86,6 +94,7 @@ class Registry:
                 trained_from=description.trained_from,
                 card=description.card,
                 published_at=self._clock.now(),
+                owner=holder or owner,
             )
             await self._put(model, if_version=0)
         return model
@@ -131,6 +140,25 @@ class Registry:
         for row in rows:
             await self._put(row.model_copy(update={"state": State.deleted}))
 
+    async def check_owner(self, name: str, caller: Caller) -> str:
+        """Whose that name is, or would be if they published. Raises `NotFound` when it is another's. One
+        that is on no shelf is everybody's."""
+        owner = _owner(await self._all(name))
+        if owner is not None and not caller.owns(owner):
+            raise NotFound(f"You have no model {name}: that name is another's.")
+        return owner or caller.subject
+
+    async def export(self, subject: str) -> list[str]:
+        """The versions of models that bear that name as their owner's."""
+        return [row.reference for row in await self._owned(subject)]
+
+    async def erase(self, subject: str) -> int:
+        """Take that name off what it owns; from then on only administrators change those models."""
+        rows = await self._owned(subject)
+        for row in rows:
+            await self._put(row.model_copy(update={"owner": ""}))
+        return len(rows)
+
     async def file(self, model: Model) -> Path:
         """The model's file, verified. Raises `Corrupt` or `NotFound`."""
         return (await self._blobs.find(model.digest)).path
@@ -145,6 +173,10 @@ class Registry:
             await subscriber(key.split("/")[1])
 
         self._rows.subscribe(PREFIX, tell)
+
+    async def _owned(self, subject: str) -> list[Model]:
+        rows = [Model.model_validate_json(entry.value) for entry in await self._rows.scan(PREFIX)]
+        return [row for row in rows if row.owner == subject]
 
     async def _all(self, name: str) -> list[Model]:
         check_name(name)
@@ -176,6 +208,11 @@ class Registry:
                 inspect, str(path), said, seconds=INSPECTION_SECONDS, report=report
             )
         return FileMetadata.model_validate(found)
+
+
+def _owner(rows: list[Model]) -> str | None:
+    """Whose name that is: nobody's once every version was deleted."""
+    return next((row.owner for row in rows if row.state is not State.deleted), None)
 
 
 def check_name(name: str) -> None:

@@ -120,6 +120,7 @@ class Model(Wire):
     state: State = State.ready
     state_reason: str = ""
     published_at: datetime
+    owner: str = Field(default="local", description="Who published this name first; only they may change it.")
 
     @property
     def reference(self) -> str:

@@ -4,6 +4,7 @@ One request or task is one transaction. The edge opens it (`transaction()`), wha
 it by asking again, and it commits once, where it was opened.
 """
 
+import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -15,9 +16,10 @@ from typing import Any
 from sqlalchemy import Connection, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
-from feria.errors import Corrupt, DiskFull, Invalid, Unavailable
+from feria.errors import Busy, Corrupt, DiskFull, Invalid, Unavailable
 from feria.settings import StorageSettings
 
 DRIVERS = {
@@ -27,6 +29,17 @@ DRIVERS = {
     "mariadb": "mariadb+asyncmy",
     "mysql": "mariadb+asyncmy",
 }
+
+NO_CHARACTER = "22021"
+"""PostgreSQL keeps no NUL in text."""
+AWAY = frozenset({"08", "40", "53", "57", "58"})
+"""And what is no fault of the statement's: no connection, a deadlock, no resources, an operator who shuts
+it down, a failing machine."""
+CONNECTION_SECONDS = 5.0
+"""How long a transaction waits for others to give a connection back."""
+ANSWER_SECONDS = 10.0
+"""The longest transaction with a server; a wire that went silent says so in no other way. SQLite has its
+`busy_timeout`."""
 
 AfterCommit = Callable[[], Awaitable[None]]
 
@@ -41,6 +54,7 @@ class _Transaction:
 class Database:
     def __init__(self, engine: AsyncEngine) -> None:
         self.engine = engine
+        self._seconds = None if engine.dialect.name == "sqlite" else ANSWER_SECONDS
         self._reading = engine.execution_options(feria_read_only=True)
         self._current: ContextVar[_Transaction | None] = ContextVar("transaction", default=None)
 
@@ -49,12 +63,15 @@ class Database:
         return self.engine.dialect.name
 
     @contextlib.asynccontextmanager
-    async def transaction(self, *, read_only: bool = False) -> AsyncGenerator[AsyncSession]:
+    async def transaction(
+        self, *, read_only: bool = False, unhurried: bool = False
+    ) -> AsyncGenerator[AsyncSession]:
         """Join the transaction around this call, or open one that commits at the end of the block.
 
         No connection is taken before the first statement. Raises `Unavailable` when the database
-        cannot be reached and `DiskFull` when it cannot write; `IntegrityError` passes through, for
-        the caller knows which conflict it means.
+        cannot be reached or, unless `unhurried`, takes too long; `Busy` when all connections to it
+        are in use, `DiskFull` when it cannot write, and `Invalid` for text it cannot hold.
+        `IntegrityError` passes through, for the caller knows which conflict it means.
         """
         current = self._current.get()
         if current is not None:
@@ -68,8 +85,9 @@ class Database:
             token = self._current.set(opened)
             try:
                 with _translated():
-                    yield session
-                    await session.commit()
+                    async with asyncio.timeout(None if unhurried else self._seconds):
+                        yield session
+                        await session.commit()
             finally:
                 self._current.reset(token)
         for deed in opened.after_commit:
@@ -90,22 +108,33 @@ def _translated() -> Any:
         yield
     except IntegrityError:
         raise
+    except NoConnectionFree as error:
+        raise Busy("All connections to the database are in use.") from error
     except DBAPIError as error:
         cause = str(error.orig)
         if "disk is full" in cause or "No space left" in cause:
             raise DiskFull("The database has no room left on its disk.") from error
         if "malformed" in cause or "not a database" in cause:
             raise Corrupt("The database file is damaged; restore it from a backup.") from error
+        if _state(error) == NO_CHARACTER:
+            raise Invalid("This database keeps no text with the character NUL in it.") from error
         if error.connection_invalidated or _is_about_the_connection(error):
             reason = cause[:200] or type(error.orig).__name__
-            raise Unavailable(f"The database does not answer: {reason}") from error
+            raise Unavailable(f"The database does not answer: {reason.rstrip('.')}.") from error
         raise
+    except TimeoutError as error:
+        raise Unavailable("The database does not answer.") from error
     except OSError as error:  # refused or reset before a driver could say it in its own words
         raise Unavailable(f"The database cannot be reached: {error}.") from error
 
 
 def _is_about_the_connection(error: DBAPIError) -> bool:
-    return type(error).__name__ in {"InterfaceError", "OperationalError"}
+    return type(error).__name__ in {"InterfaceError", "OperationalError"} or _state(error)[:2] in AWAY
+
+
+def _state(error: DBAPIError) -> str:
+    """PostgreSQL's own code (its manual's appendix A); nothing for the others."""
+    return getattr(error.orig, "sqlstate", None) or ""
 
 
 @contextlib.asynccontextmanager
@@ -113,13 +142,16 @@ async def open_database(settings: StorageSettings, home: Path) -> AsyncGenerator
     """The database the settings name. Connects on first use."""
     url = database_url(settings, home)
     if url.get_backend_name() == "sqlite":
-        engine = create_async_engine(url)
+        engine = create_async_engine(url, pool_timeout=CONNECTION_SECONDS)
         event.listen(engine.sync_engine, "connect", _prepare_sqlite)
         event.listen(engine.sync_engine, "begin", _begin_sqlite)
     else:
         # It passes the server's mere notes on as warnings, such as that MariaDB names primary keys itself.
         logging.getLogger("asyncmy").setLevel(logging.ERROR)
-        engine = create_async_engine(url, pool_pre_ping=True, pool_recycle=1800)
+        engine = create_async_engine(
+            url, pool_pre_ping=True, pool_recycle=1800, pool_timeout=CONNECTION_SECONDS
+        )
+        event.listen(engine.sync_engine, "do_connect", _connect)
     try:
         yield Database(engine)
     finally:
@@ -132,7 +164,7 @@ def database_url(settings: StorageSettings, home: Path) -> URL:
         return URL.create(DRIVERS["sqlite"], database=str(home / "feria.db"))
     try:
         url = make_url(settings.url)
-    except ArgumentError as error:
+    except (ArgumentError, ValueError) as error:
         raise Invalid("FERIA_STORAGE__URL is no database URL.") from error
     driver = DRIVERS.get(url.get_backend_name())
     if driver is None:
@@ -140,6 +172,13 @@ def database_url(settings: StorageSettings, home: Path) -> URL:
         raise Invalid(f"No database {url.get_backend_name()!r}; known are {known}.")
     url = url.set(drivername=driver)
     return url.update_query_dict({"charset": "utf8mb4"}) if "asyncmy" in driver else url
+
+
+def _connect(dialect: Any, record: Any, arguments: Any, keywords: Any) -> Any:
+    try:
+        return dialect.connect(*arguments, **keywords)
+    except RuntimeError as error:  # asyncmy's word for a server that hangs up at once
+        raise ConnectionError(str(error)) from error
 
 
 def _prepare_sqlite(connection: Any, record: Any) -> None:

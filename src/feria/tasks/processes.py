@@ -23,8 +23,12 @@ import msgspec
 
 from feria.errors import Busy, Crashed, FeriaError, OverLimit, revive
 from feria.settings import WorkerSettings
+from feria.telemetry.context import request_id
 
 log = logging.getLogger(__name__)
+
+LINE = 8192
+"""Most characters of what a worker process may say in one line of the log."""
 
 Report = Callable[[str, float], None]
 """Called with what is being done and the fraction done, 0 to 1."""
@@ -74,12 +78,27 @@ class Processes:
         ours, theirs = self._context.Pipe(duplex=False)
         process = self._context.Process(
             target=_work,
-            args=(theirs, deed, args, seconds, self._settings.memory_mib),
+            args=(
+                theirs,
+                deed,
+                args,
+                seconds,
+                self._settings.memory_mib,
+                request_id.get(),
+                log.getEffectiveLevel(),
+            ),
             daemon=True,
         )
         # Starting waits for the fork server, which takes seconds the first time.
+        starting = asyncio.ensure_future(asyncio.to_thread(process.start))
         try:
-            await asyncio.to_thread(process.start)
+            await asyncio.shield(starting)
+        except asyncio.CancelledError:
+            await asyncio.wait([starting])  # a thread is not cancelled
+            if starting.exception() is None:
+                process.kill()
+            ours.close()
+            raise
         except (OSError, EOFError):  # it died, or the fork server did, while we were telling it what to do
             ours.close()
             raise Crashed("A worker process died before it could begin; try again.") from None
@@ -92,6 +111,8 @@ class Processes:
                     said = msgspec.json.decode(message)
                     if "progress" in said:
                         report(*said["progress"])
+                    elif "log" in said:
+                        log.log(said["log"], said["text"][:LINE], extra={"worker": process.pid})
                     elif "error" in said:
                         raise revive(**said["error"])
                     else:
@@ -151,19 +172,49 @@ def _work(
     args: tuple[Any, ...],
     seconds: float,
     memory_mib: int,
+    asked_by: str,
+    log_level: int,
 ) -> None:
     _end_with_node()
     _limit(seconds, memory_mib)
+    request_id.set(asked_by)
+    logging.basicConfig(
+        handlers=[_ToNode(pipe)], format="%(name)s: %(message)s", level=logging.WARNING, force=True
+    )
+    logging.getLogger("feria").setLevel(log_level)
     said, said_at = "", 0.0
 
     def report(doing: str, done: float) -> None:
         nonlocal said, said_at
         if doing != said or time.monotonic() - said_at > 0.05:
             said, said_at = doing, time.monotonic()
-            pipe.send_bytes(msgspec.json.encode({"progress": (doing, done)}))
+            _say(pipe, msgspec.json.encode({"progress": (doing, done)}))
 
-    pipe.send_bytes(_outcome(deed, args, report, memory_mib))
+    _say(pipe, _outcome(deed, args, report, memory_mib))
     pipe.close()
+
+
+class _ToNode(logging.Handler):
+    """The node writes the lines of its worker processes, in its own form and with the request's id."""
+
+    def __init__(self, pipe: Connection) -> None:
+        super().__init__()
+        self._pipe = pipe
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            said = {"log": record.levelno, "text": self.format(record)[:LINE]}
+            _say(self._pipe, msgspec.json.encode(said))
+        except Exception:
+            self.handleError(record)
+
+
+_speaking = threading.Lock()
+
+
+def _say(pipe: Connection, message: bytes) -> None:
+    with _speaking:  # libraries log from threads
+        pipe.send_bytes(message)
 
 
 def _outcome(deed: Callable[..., Any], args: tuple[Any, ...], report: Report, memory_mib: int) -> bytes:

@@ -25,8 +25,8 @@ class TaskRow(Row):
     priority: Mapped[int] = mapped_column(SmallInteger)
     payload: Mapped[bytes] = mapped_column(blob())
     """JSON."""
-    file: Mapped[bool]
-    """Whether a file came with it."""
+    file: Mapped[str | None] = mapped_column(key(64))
+    """Name of the file that came with it."""
     state: Mapped[str] = mapped_column(key(16))
     attempts: Mapped[int] = mapped_column(SmallInteger)
     submitted_at: Mapped[datetime] = mapped_column(Moment())

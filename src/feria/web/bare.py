@@ -15,6 +15,9 @@ from feria.errors import FeriaError, TooLarge
 from feria.web import replies
 
 JSON = [(b"content-type", b"application/json")]
+WHOLE = "feria.response.whole"
+"""An ASGI extension of our own server: the start of a response may carry its whole body, and both then
+leave in one write. Two cost more than a row's prediction does."""
 
 
 class Gone(Exception):
@@ -33,6 +36,11 @@ class BareRoute:
     suffix: str
     handler: Handler
 
+    @property
+    def path(self) -> str:
+        """As a framework route would write it."""
+        return f"{self.prefix}{{name}}{self.suffix}"
+
 
 class BareRoutes:
     """ASGI middleware that answers its own routes and passes everything else on."""
@@ -48,24 +56,22 @@ class BareRoutes:
                 if method == route.method and path.startswith(route.prefix) and path.endswith(route.suffix):
                     name = path[len(route.prefix) : -len(route.suffix)]
                     if name and "/" not in name:
-                        await _answer(route.handler, scope, receive, send, name)
+                        scope["route"] = route
+                        try:
+                            await route.handler(scope, receive, send, name)
+                        except Gone:
+                            pass
+                        except Exception as error:
+                            await _refuse(scope, send, error)
                         return
         await self._app(scope, receive, send)
 
 
-async def _answer(handler: Handler, scope: Scope, receive: Receive, send: Send, name: str) -> None:
-    try:
-        await handler(scope, receive, send, name)
-    except Gone:
-        return
-    except Exception as error:
-        ours = replies.known(error)
-        await send_json(
-            send,
-            msgspec.json.encode(replies.body(ours)),
-            replies.STATUS[ours.code],
-            replies.headers(ours),
-        )
+async def _refuse(scope: Scope, send: Send, error: Exception) -> None:
+    ours = replies.known(error)
+    scope["state"]["error"] = ours.code
+    said = msgspec.json.encode(replies.body(ours))
+    await send_json(scope, send, said, replies.STATUS[ours.code], replies.headers(ours))
 
 
 def part(scope: Scope, kind: type) -> Any:
@@ -97,11 +103,18 @@ def too_large(limit: int) -> FeriaError:
     return TooLarge(f"The body is larger than the {limit / 2**20:g} MiB this node takes.", limit=limit)
 
 
-async def send_json(send: Send, body: bytes, status: int = 200, extra: dict[str, str] | None = None) -> None:
+async def send_json(
+    scope: Scope, send: Send, body: bytes, status: int = 200, extra: dict[str, str] | None = None
+) -> None:
     headers = [*JSON, (b"content-length", str(len(body)).encode())]
     headers += [(k.lower().encode(), v.encode()) for k, v in (extra or {}).items()]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+    start = {"type": "http.response.start", "status": status, "headers": headers}
+    if WHOLE in scope.get("extensions", ()):
+        start["body"] = body
+        await send(start)
+    else:
+        await send(start)
+        await send({"type": "http.response.body", "body": body})
 
 
 def header(scope: Scope, name: bytes) -> bytes:
@@ -132,7 +145,7 @@ class BodyLimit:
         limit = self._upload_bytes if upload else self._body_bytes
         announced = header(scope, b"content-length")
         if announced.isdigit() and int(announced) > limit:
-            await self._refuse(send, limit)
+            await self._refuse(scope, send, limit)
             return
         taken, refused = 0, False
 
@@ -142,7 +155,7 @@ class BodyLimit:
             taken += len(message.get("body", b""))
             if taken > limit and not refused:
                 refused = True
-                await self._refuse(send, limit)
+                await self._refuse(scope, send, limit)
             return {"type": "http.disconnect"} if refused else message
 
         async def unless_refused(message: Message) -> None:
@@ -151,9 +164,11 @@ class BodyLimit:
 
         await self._app(scope, counted, unless_refused)
 
-    async def _refuse(self, send: Send, limit: int) -> None:
+    async def _refuse(self, scope: Scope, send: Send, limit: int) -> None:
         error = too_large(limit)
+        scope["state"]["error"] = error.code
         await send_json(
+            scope,
             send,
             msgspec.json.encode(replies.body(error)),
             replies.STATUS[error.code],

@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from feria.errors import Busy, DiskFull, FeriaError, Invalid, NotSignedIn
+from feria.telemetry.context import request_id
 
 log = logging.getLogger(__name__)
 P = ParamSpec("P")
@@ -102,7 +103,7 @@ def known(error: Exception) -> FeriaError:
         case OSError(errno=errno.ENOSPC):
             return DiskFull("The disk is full; nothing was stored.")
     log.error("A bug of ours.", exc_info=error)
-    return FeriaError("Something went wrong inside the node. It was logged.")
+    return FeriaError("Something went wrong inside the node. It was logged.", request_id=request_id.get())
 
 
 def sentence(faults: Iterable[dict[str, Any]]) -> str:
@@ -117,11 +118,13 @@ def sentence(faults: Iterable[dict[str, Any]]) -> str:
 def add_error_replies(app: FastAPI) -> None:
     async def reply(request: Request, error: Exception) -> JSONResponse:
         ours = known(error)
+        request.state.error = ours.code
         return JSONResponse(body(ours), STATUS[ours.code], headers(ours))
 
     async def framework(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException)
         phrase = HTTPStatus(error.status_code).phrase.lower().replace(" ", "_")
+        request.state.error = phrase
         said = {"error": phrase, "detail": str(error.detail)}
         return JSONResponse(said, error.status_code, error.headers)
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import re
 import shutil
 import tempfile
 from collections.abc import AsyncGenerator
@@ -11,6 +12,8 @@ from starlette.datastructures import UploadFile
 
 from feria.storage.blobs import disk_errors
 
+NOT_OF_A_SUFFIX = re.compile(r"[^A-Za-z0-9.]")
+
 
 @contextlib.asynccontextmanager
 async def on_disk(upload: UploadFile, folder: Path | None = None) -> AsyncGenerator[Path]:
@@ -18,7 +21,7 @@ async def on_disk(upload: UploadFile, folder: Path | None = None) -> AsyncGenera
 
     The name's suffix is kept, for it may say the format. Raises `DiskFull`.
     """
-    suffix = "".join(Path(upload.filename or "").suffixes)[-16:]
+    suffix = NOT_OF_A_SUFFIX.sub("", "".join(Path(upload.filename or "").suffixes))[-16:]
     with disk_errors(), tempfile.NamedTemporaryFile(dir=folder, suffix=suffix) as file:
         await asyncio.to_thread(shutil.copyfileobj, upload.file, file)
         file.flush()

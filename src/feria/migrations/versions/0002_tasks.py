@@ -19,7 +19,7 @@ def upgrade() -> None:
         sa.Column("request_id", key(64), nullable=False),
         sa.Column("priority", sa.SmallInteger(), nullable=False),
         sa.Column("payload", blob(), nullable=False),
-        sa.Column("file", sa.Boolean(), nullable=False),
+        sa.Column("file", key(64), nullable=True),
         sa.Column("state", key(16), nullable=False),
         sa.Column("attempts", sa.SmallInteger(), nullable=False),
         sa.Column("submitted_at", Moment(), nullable=False),

@@ -6,7 +6,7 @@ const WORDS = {
     none: "The shelf is empty. Put a first model on it:", try: "Try it", ask: "Ask the model", asking: "Asking…",
     program: "From your program", measures: (rows) => `Measures${rows ? `, on ${rows.toLocaleString("en")} rows held out` : ""}`, versions: "Versions", file: "File", kind: "Kind",
     columns: "columns", picture: "Choose a picture", usual: "empty = missing", took: (ms) => `${ms} ms, the way there and back included`,
-    failed: "The node does not answer.", unmeasured: "Nothing was held out to measure on.", download: "Download",
+    leave: "Sign out", failed: "The node does not answer.", unmeasured: "Nothing was held out to measure on.", download: "Download",
   },
   es: {
     skip: "Ir al contenido", api: "Descripción de la API", models: "Modelos en este nodo",
@@ -14,11 +14,12 @@ const WORDS = {
     none: "El estante está vacío. Pon el primer modelo:", try: "Pruébalo", ask: "Preguntar al modelo", asking: "Preguntando…",
     program: "Desde tu programa", measures: (rows) => `Medidas${rows ? `, con ${rows.toLocaleString("es")} filas apartadas` : ""}`, versions: "Versiones", file: "Archivo", kind: "Tipo",
     columns: "columnas", picture: "Elige una foto", usual: "vacío = falta", took: (ms) => `${ms} ms, ida y vuelta incluidas`,
-    failed: "El nodo no responde.", unmeasured: "No se apartaron datos para medir.", download: "Descargar",
+    leave: "Salir", failed: "El nodo no responde.", unmeasured: "No se apartaron datos para medir.", download: "Descargar",
   },
 };
 let language = localStorage.getItem("language") ?? (navigator.language.startsWith("es") ? "es" : "en");
 let chosen = null;
+let locked = false;
 const say = (word) => WORDS[language][word];
 const at = (selector) => document.querySelector(selector);
 
@@ -30,6 +31,7 @@ function make(tag, options = {}, ...inside) {
 
 async function json(path, options) {
   const reply = await fetch(path, options);
+  if (reply.status === 401) location.assign("/login");
   const body = await reply.json();
   if (!reply.ok) throw new Error(body.detail);
   return body;
@@ -52,6 +54,18 @@ async function showShelf() {
     shelf.replaceChildren(make("p", { className: "empty error" }, error.message || say("failed")));
   }
   shelf.ariaBusy = "false";
+}
+
+// On a locked node: who is signed in, and the way out.
+async function showWho() {
+  const who = await json("/v1/session");
+  locked = who.locked;
+  at("#who").hidden = !locked;
+  at("#who span").textContent = who.subject ?? "";
+  at("#who button").onclick = async () => {
+    await fetch("/v1/session", { method: "DELETE" });
+    location.assign("/login");
+  };
 }
 
 function empty() {
@@ -101,7 +115,8 @@ function program(model) {
   const body = model.input.type === "tabular"
     ? `-H 'Content-Type: application/json' \\\n  -d '${JSON.stringify({ rows: [model.input.columns.map((column) => (column.kind === "text" ? "" : 0))] })}'`
     : "-F image=@photo.jpg";
-  return `curl ${location.origin}/v1/models/${model.name}/predict \\\n  ${body}`;
+  const token = locked ? '-H "Authorization: Bearer $FERIA_TOKEN" \\\n  ' : "";
+  return `curl ${location.origin}/v1/models/${model.name}/predict \\\n  ${token}${body}`;
 }
 
 function tryIt(model) {
@@ -172,4 +187,4 @@ for (const button of document.querySelectorAll("[data-lang]")) {
   };
 }
 speak();
-showShelf();
+showWho().catch(() => {}).then(showShelf);

@@ -1,0 +1,42 @@
+"""So many at once, and who is to go next goes by rank."""
+
+import asyncio
+import heapq
+from typing import Any
+
+
+class Slots:
+    """A semaphore that serves the lowest rank first, and equal ranks in the order they came."""
+
+    def __init__(self, number: int) -> None:
+        self._free = number
+        self._queue: list[tuple[Any, int, asyncio.Future[None]]] = []
+        self._came = 0
+
+    def take_now(self) -> bool:
+        """Take a slot if one is free and nobody waits for it."""
+        if self._free == 0:
+            return False
+        self._free -= 1
+        return True
+
+    async def take(self, rank: Any) -> None:
+        if self.take_now():
+            return
+        turn = asyncio.get_running_loop().create_future()
+        self._came += 1
+        heapq.heappush(self._queue, (rank, self._came, turn))
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():
+                self.give()  # it had just been ours
+            raise
+
+    def give(self) -> None:
+        while self._queue:
+            _, _, turn = heapq.heappop(self._queue)
+            if not turn.done():
+                turn.set_result(None)
+                return
+        self._free += 1
