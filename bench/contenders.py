@@ -19,6 +19,8 @@ from bench.processes import Failed, Process, environment, free_port, running
 ROOT = Path(__file__).parent.parent
 JSON = {"content-type": "application/json"}
 MAX_REQUESTS = 400_000
+PATIENT = {"FERIA_INFERENCE__MAX_WAIT_MILLISECONDS": "1000"}
+"""For closed loops that ask for more than a node takes in by default, to see what it can do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,12 +145,12 @@ class Served:
 
 
 @contextmanager
-def feria_node(scratch: Path, name: str = "node") -> Iterator[tuple[Process, int]]:
-    """`feria serve` on an empty home, as users start it."""
+def feria_node(scratch: Path, name: str = "node", **settings: str) -> Iterator[tuple[Process, int]]:
+    """`feria serve` on an empty home, as users start it but for the settings given."""
     port = free_port()
     feria = Path(sys.executable).with_name("feria")
     command = [str(feria), "serve", "--home", str(scratch / name), "--port", str(port)]
-    with running(command, scratch / f"{name}.log") as process:
+    with running(command, scratch / f"{name}.log", env=settings) as process:
         process.until_answers(f"http://127.0.0.1:{port}/readyz")
         yield process, port
 

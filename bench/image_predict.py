@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 
 from bench.bare_pictures import BareLoop
-from bench.contenders import JSON, Contender, Lines, Served, feria_node
+from bench.contenders import JSON, PATIENT, Contender, Lines, Served, feria_node
 from bench.nets import DESCRIPTION, mobile_net, pictures
 from bench.processes import Process
 from bench.report import Outcome, Promise, number, rates
@@ -28,7 +28,7 @@ def run(run: Run) -> Outcome:
         file = run.scratch / "mobilenet.onnx"
         file.write_bytes(mobile_net())
         client = stack.enter_context(Lines("bench.load"))
-        node, port = stack.enter_context(feria_node(run.scratch))
+        node, port = stack.enter_context(feria_node(run.scratch, **PATIENT))
         publish(port, file)
         floor = best_loop(stack.enter_context(Lines("bench.bare_pictures", str(file))), run)
         contenders: list[Contender] = [*ours(client, node, port), floor]

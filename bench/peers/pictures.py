@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from bench import image_predict
-from bench.contenders import Contender, Lines, Served, feria_node
+from bench.contenders import PATIENT, Contender, Lines, Served, feria_node
 from bench.nets import LABELS, mobile_net, pictures
 from bench.peers.environments import HERE, python_of, versions_of
 from bench.processes import Failed, free_port, running
@@ -80,7 +80,7 @@ def run(run: Run) -> Outcome:
         file = run.scratch / "mobilenet.onnx"
         file.write_bytes(mobile_net())
         client = stack.enter_context(Lines("bench.load"))
-        node, port = stack.enter_context(feria_node(run.scratch))
+        node, port = stack.enter_context(feria_node(run.scratch, **PATIENT))
         image_predict.publish(port, file)
         ours = image_predict.ours(client, node, port)[0]
         floor = image_predict.best_loop(stack.enter_context(Lines("bench.bare_pictures", str(file))), run)

@@ -8,6 +8,8 @@ import pytest
 from bench.contenders import Lines, Served
 from bench.processes import Failed, Tree, free_port, running
 
+from bench import open_load
+
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the benchmarks read /proc")
 
 ROOT = Path(__file__).parents[2]
@@ -18,14 +20,17 @@ class Echo(http.server.BaseHTTPRequestHandler):
     def do_GET(self): self.answer(200)
     def do_POST(self):
         self.rfile.read(int(self.headers["content-length"]))
-        self.answer(int(self.path[1:]))
+        self.answer(int(self.path[1:4]))
     def answer(self, status):
         self.send_response(status)
+        if self.path == "/503": self.send_header("Retry-After", "1")
         self.send_header("Content-Length", "2")
         self.end_headers()
         self.wfile.write(b"{}")
     def log_message(self, *_): pass
-http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Echo).serve_forever()
+class Server(http.server.ThreadingHTTPServer):
+    request_queue_size = 128
+Server(("127.0.0.1", int(sys.argv[1])), Echo).serve_forever()
 """
 
 
@@ -83,3 +88,26 @@ def test_children_end_with_the_server_that_started_them(tmp_path: Path) -> None:
         tree = Tree(process.pid)
         assert len(tree.alive()) == 2
     assert tree.alive() == []
+
+
+def test_an_open_loop_asks_on_and_tells_refusals_from_failures(tmp_path: Path) -> None:
+    port = free_port()
+    with (
+        running([sys.executable, "-c", ECHO, str(port)], tmp_path / "echo.log") as process,
+        Lines("bench.open_load") as client,
+    ):
+        process.until_answers(f"http://127.0.0.1:{port}/")
+
+        def asked(path: str) -> open_load.Answer:
+            order = open_load.Order(port, path, {}, [b"a"], 100.0, 0.5, 0.1, process.pid, connections=32)
+            answer: open_load.Answer = client.ask(order, open_load.Answer, 30)
+            return answer
+
+        fine, busy, rude = asked("/200"), asked("/503"), asked("/503-without-retry-after")
+        assert fine.accepted.count > 20
+        assert (fine.refused.count, fine.failed) == (0, 0)
+        assert 0 < fine.accepted.p50 <= fine.accepted.p99
+        assert busy.refused.count == fine.accepted.count  # the schedule is the same whatever the answers
+        assert (busy.accepted.count, busy.failed) == (0, 0)
+        assert rude.failed >= fine.accepted.count
+        assert "503" in rude.failure
