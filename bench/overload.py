@@ -23,8 +23,8 @@ ROUNDS = 3
 IDLE_SHARE, OVERLOAD = 0.05, 2.0
 """Of what it can take."""
 SECONDS = 10.0
-CLOSED = 32
-"""Connections that measure what it can take: enough for full batches, and none is refused."""
+CLOSED = 16
+"""Connections that measure what it can take: a full batch for each of two workers, and none is refused."""
 VANISHING = 1000
 MIB = 2**20
 

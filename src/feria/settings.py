@@ -168,9 +168,9 @@ class InferenceSettings(Group):
         default=1024, ge=1, description="Requests that may wait; more are refused with Retry-After."
     )
     max_wait_milliseconds: int = Field(
-        default=20,
+        default=25,
         ge=1,
-        description="Expected wait beyond which requests are refused; a few batches may always wait.",
+        description="Expected wait beyond which requests are refused; a batch a thread may always wait.",
     )
     deadline_seconds: float = Field(
         default=10.0, gt=0, description="Age at which a waiting request is dropped."

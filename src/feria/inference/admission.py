@@ -1,8 +1,10 @@
 """Whether one more prediction may wait: by how long it would, not only by how many do.
 
 The wait is estimated from the work that waits: each job counts for what jobs of its model took of late, and
-all workers share in it. A decision takes a few operations, however much waits. All of this belongs to the
-event loop.
+all workers share in it. A batch of each model for each worker may always wait: a slow model would else never
+be given more than one job at a time, and one slow job would shut out every other model, though all workers
+but one are idle. A decision takes a few operations, however much waits. All of this belongs to the event
+loop.
 """
 
 from dataclasses import dataclass
@@ -14,9 +16,6 @@ from feria.errors import Busy
 if TYPE_CHECKING:
     from feria.inference.batching import Predictor
 
-BATCHES = 2
-"""A worker's batches of one model that may wait however long they take, or a slow model would never be
-given more than one job at a time."""
 WEIGHT = 0.05
 OUTLIER = 4.0
 """A batch that took more than so many times what was expected counts as if it had taken just that: one
@@ -67,12 +66,9 @@ class Admission:
         if line is None:
             line = self._lines[predictor] = Line(predictor.expected_seconds)
         wait = self.wait
-        if self._jobs < self._max_waiting:
-            if wait <= self._max_wait:
-                return line
-            others = (self._seconds - line.seconds) / self._threads
-            if others <= self._max_wait and line.jobs < BATCHES * self._threads * predictor.max_jobs:
-                return line
+        in_time = wait <= self._max_wait or line.jobs < self._threads * predictor.max_jobs
+        if in_time and self._jobs < self._max_waiting:
+            return line
         raise Busy("More predictions wait than this node can answer in time.", retry_after=max(wait, 1.0))
 
     def enter(self, predictor: "Predictor") -> float:

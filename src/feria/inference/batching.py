@@ -12,7 +12,9 @@ Invariants, with figures in `docs/explanation/inference.md`:
 import asyncio
 import contextlib
 import math
+import os
 import queue
+import sys
 import threading
 import time
 from collections.abc import Callable, Generator, Sequence
@@ -22,6 +24,9 @@ from typing import Any, Protocol
 from feria.errors import Expired
 from feria.inference.admission import Admission
 from feria.telemetry.metrics import Metrics
+
+NICENESS = 4
+"""The workers yield to the event loop when cores are short: whom it refuses should not wait for that."""
 
 
 class Predictor(Protocol):
@@ -97,6 +102,8 @@ class Batcher:
             thread.join()
 
     def _work(self) -> None:
+        if sys.platform == "linux":  # elsewhere a priority is the whole process's
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
         held: Job | None = None
         while True:
             first = held or self._queue.get()
