@@ -1,8 +1,9 @@
 import asyncio
+from functools import partial
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 from sqlalchemy.exc import IntegrityError
 
 from feria.errors import Corrupt, Invalid, Unavailable
@@ -69,6 +70,41 @@ async def test_a_read_only_transaction_cannot_be_written_in(database: Database) 
     async with database.transaction(read_only=True):
         with pytest.raises(AssertionError):
             await put(database, "a")
+
+
+async def test_a_step_is_written_whole_or_not_at_all(database: Database) -> None:
+    def twice(connection: Connection) -> str:
+        for key in ("a", "b"):
+            connection.execute(INSERT, {"key": key, "value": b""})
+        return "written"
+
+    assert await database.write(twice) == "written"
+    assert await keys(database) == {"a", "b"}
+
+    def half(connection: Connection) -> None:
+        connection.execute(INSERT, {"key": "c", "value": b""})
+        connection.execute(INSERT, {"key": "a", "value": b""})
+
+    with pytest.raises(IntegrityError):
+        await database.write(half)
+    assert await keys(database) == {"a", "b"}
+
+
+async def test_a_step_is_no_part_of_a_transaction_around_it(database: Database) -> None:
+    async with database.transaction():
+        with pytest.raises(AssertionError):
+            await database.write(lambda connection: None)
+
+
+async def test_steps_and_transactions_side_by_side_wait_for_one_another(database: Database) -> None:
+    def step(connection: Connection, i: int) -> None:
+        connection.execute(INSERT, {"key": f"step {i}", "value": b""})
+
+    await asyncio.gather(
+        *(database.write(partial(step, i=i)) for i in range(20)),
+        *(put(database, f"put {i}") for i in range(10)),
+    )
+    assert len(await keys(database)) == 30
 
 
 async def test_sqlite_keeps_its_promises(tmp_path: Path) -> None:

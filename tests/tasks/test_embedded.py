@@ -1,14 +1,12 @@
 """What the embedded queue promises beyond its contract: nothing is lost between one start and the next."""
 
 import asyncio
-import contextlib
-from collections.abc import AsyncGenerator
+from collections.abc import Callable
 from pathlib import Path
 
 import anyio
 import pytest
-from sqlalchemy import func, select, update
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy import Connection, update
 
 from clocks import ManualClock
 from feria.errors import Busy, Crashed, FeriaError, NotFound, Unavailable
@@ -258,20 +256,16 @@ async def test_an_order_that_was_written_but_not_acknowledged_is_taken_up_when_i
 async def test_an_order_whose_acknowledgement_was_lost_still_has_its_file_when_it_is_sent_again(
     database: Database, tmp_path: Path
 ) -> None:
-    opened = database.transaction
+    write = database.write
 
-    @contextlib.asynccontextmanager
-    async def unheard(**how: bool) -> AsyncGenerator[AsyncSession]:
-        async with opened(**how) as session:
-            yield session
-            written = bool(await session.scalar(select(func.count()).select_from(TaskRow)))
-        if written and not how:
-            database.transaction = opened  # type: ignore[method-assign]
-            raise Unavailable("The database does not answer.")
+    async def unheard(step: Callable[[Connection], object]) -> None:
+        await write(step)
+        database.write = write  # type: ignore[method-assign]
+        raise Unavailable("The database does not answer.")
 
     sent = order("read", file=b"rows", idempotency_key="k")
     async with queue_on(database, tmp_path, Deeds()) as queue:
-        database.transaction = unheard  # type: ignore[method-assign]
+        database.write = unheard  # type: ignore[method-assign, assignment]
         with pytest.raises(Unavailable):
             await queue.submit(sent)
         task = await queue.submit(sent)

@@ -3,12 +3,13 @@
 import asyncio
 import sqlite3
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
 import anyio
 import pytest
+from sqlalchemy import Connection
 from sqlalchemy.engine import make_url
 
 from feria.errors import Busy, Conflict, Unavailable
@@ -38,14 +39,14 @@ async def journal(database: Database) -> AsyncGenerator[Journal]:
 
 async def test_writers_who_come_together_share_a_commit(journal: Journal, database: Database) -> None:
     commits = 0
-    opened = database.transaction
+    write = database.write
 
-    def counted(**how: bool) -> object:
+    async def counted(step: Callable[[Connection], object]) -> object:
         nonlocal commits
         commits += 1
-        return opened(**how)
+        return await write(step)
 
-    database.transaction = counted  # type: ignore[method-assign, assignment]
+    database.write = counted  # type: ignore[method-assign, assignment]
     rows = [values() for _ in range(300)]
     await asyncio.gather(*(journal.add(row) for row in rows))
     assert commits <= 3
@@ -62,13 +63,13 @@ async def test_one_that_cannot_be_written_spoils_it_for_nobody_else(journal: Jou
 async def test_a_change_waits_until_a_connection_is_free(journal: Journal, database: Database) -> None:
     row = values()
     await journal.add(row)
-    opened = database.transaction
+    write = database.write
 
-    def none_free(**how: bool) -> object:
-        database.transaction = opened  # type: ignore[method-assign]
+    async def none_free(step: object) -> None:
+        database.write = write  # type: ignore[method-assign]
         raise Busy("All connections to the database are in use.")
 
-    database.transaction = none_free  # type: ignore[method-assign, assignment]
+    database.write = none_free  # type: ignore[method-assign, assignment]
     with anyio.fail_after(PATIENCE):
         await journal.change(row | {"state": TaskState.done.value, "result": b"1"})
     found = await journal.find(row["id"])
@@ -154,8 +155,9 @@ async def test_a_locked_sqlite_file_is_waited_for(tmp_path: Path) -> None:
     async with open_database(StorageSettings(), tmp_path) as database:
         await schema.upgrade(database)
         async with queue_on(database, tmp_path, Deeds()) as queue:
-            other = sqlite3.connect(tmp_path / "feria.db", isolation_level=None)
-            other.execute("BEGIN EXCLUSIVE")
+            other = sqlite3.connect(tmp_path / "feria.db", isolation_level=None, check_same_thread=False)
+            # Beside the loop, for whoever holds the lock just now needs the loop to let it go.
+            await asyncio.to_thread(other.execute, "BEGIN EXCLUSIVE")
             submitting = asyncio.create_task(queue.submit(order("echo", 1)))
             await asyncio.sleep(0.3)
             assert not submitting.done()

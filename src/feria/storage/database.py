@@ -1,19 +1,20 @@
 """The database: SQLite in the home, or PostgreSQL or MariaDB by URL.
 
 One request or task is one transaction. The edge opens it (`transaction()`), whatever runs inside joins
-it by asking again, and it commits once, where it was opened.
+it by asking again, and it commits once, where it was opened. Who writes alone, and often, uses `write()`.
 """
 
 import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import Connection, event
+from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
@@ -42,6 +43,7 @@ ANSWER_SECONDS = 10.0
 `busy_timeout`."""
 
 AfterCommit = Callable[[], Awaitable[None]]
+T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -52,8 +54,9 @@ class _Transaction:
 
 
 class Database:
-    def __init__(self, engine: AsyncEngine) -> None:
+    def __init__(self, engine: AsyncEngine, writer: "_Writer | None" = None) -> None:
         self.engine = engine
+        self._writer = writer
         self._seconds = None if engine.dialect.name == "sqlite" else ANSWER_SECONDS
         self._reading = engine.execution_options(feria_read_only=True)
         self._current: ContextVar[_Transaction | None] = ContextVar("transaction", default=None)
@@ -93,6 +96,20 @@ class Database:
         for deed in opened.after_commit:
             await deed()
 
+    async def write(self, step: Callable[[Connection], T]) -> T:
+        """Return what `step` returned, once its statements are durable in a transaction of their own.
+
+        `step` must wait for nothing but the database. With SQLite all of it is one change of thread, where
+        `transaction()` takes several a statement. Raises as `transaction()` does.
+        """
+        if self._current.get() is not None:
+            raise AssertionError("A transaction of its own cannot be opened inside another.")
+        if self._writer is not None:
+            with _translated():
+                return await self._writer.run(step)
+        async with self.transaction() as session:
+            return await (await session.connection()).run_sync(step)
+
     async def after_commit(self, deed: AfterCommit) -> None:
         """Do `deed` once the current transaction is durable; never if it is rolled back."""
         current = self._current.get()
@@ -100,6 +117,25 @@ class Database:
             await deed()
         else:
             current.after_commit.append(deed)
+
+
+class _Writer:
+    """A thread with a connection to SQLite that is its own."""
+
+    def __init__(self, url: URL) -> None:
+        self._engine = _sqlite(create_engine(url.set(drivername="sqlite+pysqlite")))
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="sqlite-writer")
+
+    async def run(self, step: Callable[[Connection], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._run, step)
+
+    def _run(self, step: Callable[[Connection], T]) -> T:
+        with self._engine.begin() as connection:
+            return step(connection)
+
+    def close(self) -> None:
+        self._thread.shutdown()
+        self._engine.dispose()
 
 
 @contextlib.contextmanager
@@ -143,9 +179,10 @@ async def open_database(settings: StorageSettings, home: Path) -> AsyncGenerator
     url = database_url(settings, home)
     if url.get_backend_name() == "sqlite":
         engine = create_async_engine(url, pool_timeout=CONNECTION_SECONDS)
-        event.listen(engine.sync_engine, "connect", _prepare_sqlite)
-        event.listen(engine.sync_engine, "begin", _begin_sqlite)
+        _sqlite(engine.sync_engine)
+        writer = _Writer(url)
     else:
+        writer = None
         # It passes the server's mere notes on as warnings, such as that MariaDB names primary keys itself.
         logging.getLogger("asyncmy").setLevel(logging.ERROR)
         engine = create_async_engine(
@@ -153,8 +190,10 @@ async def open_database(settings: StorageSettings, home: Path) -> AsyncGenerator
         )
         event.listen(engine.sync_engine, "do_connect", _connect)
     try:
-        yield Database(engine)
+        yield Database(engine, writer)
     finally:
+        if writer is not None:
+            writer.close()
         await engine.dispose()
 
 
@@ -179,6 +218,12 @@ def _connect(dialect: Any, record: Any, arguments: Any, keywords: Any) -> Any:
         return dialect.connect(*arguments, **keywords)
     except RuntimeError as error:  # asyncmy's word for a server that hangs up at once
         raise ConnectionError(str(error)) from error
+
+
+def _sqlite(engine: Engine) -> Engine:
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
 
 
 def _prepare_sqlite(connection: Any, record: Any) -> None:

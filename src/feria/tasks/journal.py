@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from feria.errors import Busy, Conflict, Corrupt, Unavailable
@@ -196,12 +196,15 @@ class Journal:
             for change in batch
             if not change.new
         ]
-        async with asyncio.timeout(COMMIT_SECONDS), self._database.transaction() as session:
-            connection = await session.connection()
+
+        def write(connection: Connection) -> None:
             if new:
-                await connection.execute(_INSERT, new)
+                connection.execute(_INSERT, new)
             if changed:
-                await connection.execute(_UPDATE, changed)
+                connection.execute(_UPDATE, changed)
+
+        async with asyncio.timeout(COMMIT_SECONDS):
+            await self._database.write(write)
 
     def _fail(self, batch: list[_Change], error: Exception) -> list[_Change]:
         """Tell those who do not insist; return the others, to be tried again."""
