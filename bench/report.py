@@ -18,6 +18,7 @@ from rich import box
 from rich.table import Table
 
 from bench.rounds import CLIENT_BOUND, Rounds, Spread
+from bench.yardstick import yardstick
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "bench" / "results.json"
@@ -190,7 +191,7 @@ def rates(title: str, rounds: Rounds, floor: str) -> Grid:
 
 
 def machine() -> str:
-    """Processor, cores, memory, system."""
+    """Processor, cores, memory, system, and how quick it was when measured."""
     told = Path("/proc/cpuinfo")
     model = re.search(
         r"^model name\s*:\s*(.+)$", told.read_text(encoding="utf-8") if told.exists() else "", re.M
@@ -198,7 +199,7 @@ def machine() -> str:
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     name = model[1].strip() if model else platform.machine()
     system = f"{platform.system()} {platform.release().split('-')[0]}"
-    return f"{name}, {os.cpu_count()} cores, {memory:.0f} GiB, {system}"
+    return f"{name}, {os.cpu_count()} cores, {memory:.0f} GiB, {system} ({yardstick()})"
 
 
 def versions(packages: Sequence[str] = PACKAGES) -> dict[str, str]:
