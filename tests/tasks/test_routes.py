@@ -19,6 +19,7 @@ from feria.node import Node
 from feria.settings import Settings
 from feria.tasks.queue import TaskQueue
 from queues import Deeds, order
+from serving import open_server
 
 LATER = {"Prefer": "respond-async"}
 LINE = {
@@ -96,23 +97,25 @@ async def test_a_task_is_called_off_and_then_forgotten(opened: Any) -> None:
     assert (await http.get(url)).status_code == 404
 
 
-async def test_events_follow_a_task_to_its_end(opened: Any) -> None:
-    http, queue, deeds = opened
-    task = await queue.submit(order("linger", owner="local"))
-    await deeds.began.wait()
-    following = asyncio.create_task(http.get(f"/v1/tasks/{task.id}/events"))
-    await asyncio.sleep(0.05)
-    deeds.go_on.set()
-    reply = await following
-    assert reply.headers["Content-Type"].startswith("text/event-stream")
-    told = []
-    for event in reply.text.strip().split("\n\n"):
-        name, data = event.split("\n")
-        assert name == "event: task"
-        told.append(json.loads(data.removeprefix("data: "))["state"])
-    assert told == ["running", "done"]
-    after = await http.get(f"/v1/tasks/{task.id}/events")
-    assert after.text.count("event: task") == 1
+async def test_events_follow_a_task_to_its_end(settings: Settings) -> None:
+    deeds = Deeds()
+    async with open_server(settings) as node, httpx.AsyncClient(base_url=node.url) as http:
+        queue: TaskQueue = node.parts[TaskQueue]
+        queue.handle("linger", deeds.linger)
+        task = await queue.submit(order("linger", owner="local"))
+        await deeds.began.wait()
+        async with http.stream("GET", f"/v1/tasks/{task.id}/events") as reply:
+            assert reply.headers["Content-Type"].startswith("text/event-stream")
+            told = []
+            async for line in reply.aiter_lines():
+                if line.startswith("data: "):
+                    told.append(json.loads(line.removeprefix("data: "))["state"])
+                    deeds.go_on.set()
+                else:
+                    assert line in {"event: task", ""}
+        assert told == ["running", "done"]
+        after = await http.get(f"/v1/tasks/{task.id}/events")
+        assert after.text.count("event: task") == 1
 
 
 async def test_lists_go_on_where_they_left_off(opened: Any) -> None:

@@ -51,6 +51,7 @@ async def shop(http: httpx.AsyncClient) -> httpx.AsyncClient:
 @example("sum", [("file", "a.\0", b"")], "", None)
 @example("sum/train", [("file", "a.csv", b"a\n"), ("order", None, b"\xff")], "undefined", None)
 @example("picture/predict", [("image", "a.jpg", b"\xff")], "undefined", None)
+@example("picture/predict", [("\r", None, b"")], "", None)
 async def test_any_form_is_answered_without_a_bug(
     shop: httpx.AsyncClient,
     path: str,

@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 import msgspec
+from python_multipart.exceptions import FormParserError
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException
 from starlette.requests import Request
@@ -89,6 +90,8 @@ async def _uploaded(scope: Scope, body: bytes) -> list[bytes]:
             return [await file.read() for file in form.getlist("image") if isinstance(file, UploadFile)]
     except MultiPartException as error:
         raise Invalid(f"The form cannot be read: {error.message}") from None
+    except FormParserError as error:
+        raise Invalid(f"The form cannot be read: {error}.") from None
     except UnicodeError:
         raise Invalid("The form cannot be read: it is not in the charset it names.") from None
 
