@@ -13,7 +13,16 @@ from bench.run import open_run
 
 WIDE = 170
 """Columns where there is no terminal, so that no table is squeezed."""
-SCRIPTS = ("row_predict", "image_predict", "single_row", "start", "overload", "hot_swap", "task_queue")
+SCRIPTS = (
+    "row_predict",
+    "image_predict",
+    "single_row",
+    "face_detect",
+    "start",
+    "overload",
+    "hot_swap",
+    "task_queue",
+)
 
 
 def main() -> int:

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 
     from feria.node import Node
 
+# Tests begin with an empty shelf; those of what comes with feria say so. Processes that tests start are
+# told by `environment` in cli/running.py.
+os.environ["FERIA_REGISTRY__SHIPPED"] = "false"
+
 NO_DATA = "FERIA_TEST_DATA=none says that the real data are not here"
 
 

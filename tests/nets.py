@@ -67,3 +67,16 @@ def doubled() -> bytes:
         {"a": (FLOAT, ["N", "M", "K"]), "b": (FLOAT, ["N", "M", "K"])},
         {"sum": (FLOAT, ["N", "M", "K"])},
     ).SerializeToString()
+
+
+def false_yunet() -> bytes:
+    """Has the outputs of a YuNet by name, and next to nothing in them."""
+    names = [f"{what}_{stride}" for what in ("cls", "obj", "bbox", "kps") for stride in (8, 16, 32)]
+    return model(
+        [
+            helper.make_node("ReduceMean", ["input"], ["mean"], axes=[1, 2, 3], keepdims=0),
+            *(helper.make_node("Identity", ["mean"], [name]) for name in names),
+        ],
+        {"input": (FLOAT, [1, 3, "height", "width"])},
+        {name: (FLOAT, [1]) for name in names},
+    ).SerializeToString()

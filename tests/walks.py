@@ -96,6 +96,7 @@ def beside_a_node(folder: Path, home: Path) -> Iterator[dict[str, str]]:
         "FERIA_WEB__PORT": "0",
         "CURL_HOME": str(home),
         "NO_COLOR": "1",
+        "FERIA_REGISTRY__SHIPPED": "false",  # what a page shows on the shelf was put there by the page
     }
     node = subprocess.Popen(
         [BIN / "feria", "up"], cwd=folder, env=environment, stdout=subprocess.PIPE, text=True

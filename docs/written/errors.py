@@ -21,6 +21,7 @@ WHAT_TO_DO = {
     "internal": "A bug of ours. The node has logged it: look there, and please report it.",
     "invalid": "The request cannot be meant so; the sentence says where. Do not repeat it unchanged.",
     "not_an_image": "No picture this node reads. Send a whole JPEG, PNG or WebP file.",
+    "no_face": "Send a picture with an upright face that looks into the camera, or one cut out already.",
     "not_a_model": "No ONNX model this node can serve. The sentence names what is missing or unknown.",
     "too_large": "More than this node takes. Send less, or raise the limit in [settings](settings.md).",
     "over_limit": "Give the work less to do, or raise `FERIA_WORKERS__SECONDS` or `…__MEMORY_MIB`.",

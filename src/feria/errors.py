@@ -3,6 +3,7 @@
 FeriaError                     a bug of ours; says no more than it must
 ├── Invalid                    the request makes no sense as it stands
 │   ├── NotAnImage             the bytes are no picture we can read
+│   ├── NoFace                 the picture shows no face, and one was wanted
 │   ├── NotAModel              the file is no ONNX model this node can serve
 │   ├── TooLarge               more bytes, pixels or values than this node takes
 │   └── OverLimit              the work outgrew its allowance of time or memory
@@ -43,6 +44,10 @@ class Invalid(FeriaError):
 
 class NotAnImage(Invalid):
     code = "not_an_image"
+
+
+class NoFace(Invalid):
+    code = "no_face"
 
 
 class NotAModel(Invalid):

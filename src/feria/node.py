@@ -5,6 +5,7 @@ import contextlib
 import logging
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import feria
@@ -18,12 +19,14 @@ from feria.cluster.maps import LocalMap, ReplicatedMap
 from feria.errors import FeriaError, Unavailable
 from feria.events.bus import EventBus
 from feria.events.process import ProcessBus
+from feria.faces.finder import Faces, open_faces
 from feria.inference import tasks as inference
 from feria.inference.engine import Engine, open_engine
 from feria.learning import tasks as learning
 from feria.learning.trainer import Trainer, open_trainer
 from feria.migrations import schema
 from feria.registry.shelf import Registry, Subscriber
+from feria.registry.shipped import FOLDER, put_shipped
 from feria.registry.wire import State
 from feria.settings import EventSettings, Settings, TelemetrySettings
 from feria.storage.blobs import Blobs, disk_errors, open_blobs
@@ -74,6 +77,7 @@ async def open_node(settings: Settings) -> AsyncGenerator[Node]:
         rows = LocalMap(database, clock)
         registry = Registry(rows, blobs, processes, settings.registry, clock)
         engine = await stack.enter_async_context(open_engine(registry, settings.inference, metrics))
+        faces = await stack.enter_async_context(open_faces(registry, processes, settings.faces))
         registry.subscribe(_announcing(registry, bus))
         trainer = await stack.enter_async_context(
             open_trainer(processes, registry, settings.learning, home / "scratch")
@@ -106,10 +110,13 @@ async def open_node(settings: Settings) -> AsyncGenerator[Node]:
             ReplicatedMap: rows,
             Registry: registry,
             Engine: engine,
+            Faces: faces,
             Trainer: trainer,
             TaskQueue: tasks,
         }
         await stack.enter_async_context(measuring_lag(metrics.lag))
+        if settings.registry.shipped:
+            await stack.enter_async_context(_putting_shipped(registry))
         if traces is not None:
             parts[type(traces)] = traces
         yield Node(settings, parts)
@@ -155,6 +162,18 @@ async def _open_bus(settings: EventSettings) -> AsyncGenerator[EventBus]:
         ) from None
     async with open_redis_bus(settings) as bus:
         yield bus
+
+
+@contextlib.asynccontextmanager
+async def _putting_shipped(registry: Registry, folder: Path = FOLDER) -> AsyncGenerator[None]:
+    """Put what came with feria on the shelf, beside all else: nobody waits for it."""
+    closing = asyncio.Event()
+    putting = asyncio.create_task(put_shipped(registry, folder, closing.is_set))
+    try:
+        yield
+    finally:
+        closing.set()  # not cancelled, as below
+        await putting
 
 
 @contextlib.asynccontextmanager

@@ -150,6 +150,10 @@ class RegistrySettings(Group):
     """The model shelf."""
 
     max_model_mib: int = Field(default=256, ge=1, description="Largest model file, in MiB.")
+    shipped: bool = Field(
+        default=True,
+        description="Put the models that come with feria on the shelf when the node starts, each file once.",
+    )
 
 
 class LearningSettings(Group):
@@ -189,6 +193,15 @@ class InferenceSettings(Group):
     )
 
 
+class FaceSettings(Group):
+    """Finding faces in pictures."""
+
+    model: str = Field(
+        default="faces",
+        description="Name of a YuNet, used as soon as the shelf has it; a built-in detector is used before.",
+    )
+
+
 class Settings(BaseSettings):
     model_config = SettingsConfigDict(
         env_prefix="FERIA_",
@@ -210,3 +223,4 @@ class Settings(BaseSettings):
     registry: RegistrySettings = RegistrySettings()
     learning: LearningSettings = LearningSettings()
     inference: InferenceSettings = InferenceSettings()
+    faces: FaceSettings = FaceSettings()

@@ -21,9 +21,9 @@ FERIA = Path(sys.executable).parent / "feria"
 
 
 def environment(**more: str) -> dict[str, str]:
-    """Ours, without what it says to feria."""
+    """Ours, without what it says to feria but that a shelf begins empty."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("FERIA_")}
-    return clean | {"NO_COLOR": "1", "COLUMNS": "100"} | more
+    return clean | {"NO_COLOR": "1", "COLUMNS": "100", "FERIA_REGISTRY__SHIPPED": "false"} | more
 
 
 @dataclass(frozen=True)

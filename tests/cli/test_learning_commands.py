@@ -181,9 +181,27 @@ def test_pictures_are_shown_with_their_likeliest_classes(beside: Feria) -> None:
     ]
     seen = json.loads(beside("predict", "brightness", "--image", "white.png", "--json").out)
     assert (seen[0]["picture"], seen[0]["label"]) == ("white.png", "bright")
+    assert "unsure" not in seen[0]
     (beside.folder / "broken.jpg").write_bytes(b"no picture")
     assert beside.refused("predict", "brightness", "--image", "broken.jpg").startswith("not_an_image: ")
     assert "There is no file gone.jpg" in beside.refused("predict", "brightness", "--image", "gone.jpg")
+
+
+def test_a_model_that_may_be_unsure_says_so(beside: Feria) -> None:
+    for name, value in {"grey": 130, "pale": 250}.items():
+        Image.new("L", (8, 8), value).save(beside.folder / f"{name}.png")
+    (beside.folder / "doubtful.onnx").write_bytes(brightness())
+    (beside.folder / "labels.txt").write_text("dark\nbright\n")
+    beside("models", "add", "doubtful.onnx", "--labels", "labels.txt", "--unsure-below", "0.9")
+    assert "unsure below 90%" in beside("models", "show", "doubtful").out
+    said = beside("predict", "doubtful", "--image", "grey.png", "pale.png", "--top", "1").out
+    assert [line.split() for line in said.splitlines()[2:]] == [
+        ["grey.png", "bright", "(unsure)", "51.0%"],
+        ["pale.png", "bright", "98.0%"],
+    ]
+    seen = json.loads(beside("predict", "doubtful", "--image", "grey.png", "pale.png", "--json").out)
+    assert [one["unsure"] for one in seen] == [True, False]
+    beside("models", "add", "doubtful.onnx", "--unsure-below", "1.1", code=2)
 
 
 def test_rows_are_not_for_pictures_nor_pictures_for_rows(beside: Feria, houses: Path) -> None:

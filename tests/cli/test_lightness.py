@@ -6,7 +6,7 @@ import sys
 import pytest
 
 HEAVY = {
-    "aiosqlite", "alembic", "fastapi", "httpx", "numpy", "onnx", "onnxruntime", "polars", "pydantic",
+    "aiosqlite", "alembic", "cv2", "fastapi", "httpx", "numpy", "onnx", "onnxruntime", "polars", "pydantic",
     "skl2onnx", "sklearn", "sqlalchemy", "starlette", "uvicorn",
 }  # fmt: skip
 
@@ -36,3 +36,7 @@ def test_the_sdk_loads_its_types_and_nothing_else_heavy() -> None:
 
 def test_the_package_itself_loads_nothing() -> None:
     assert loaded_by("import feria") & {*HEAVY, "typer", "rich", "asyncio"} == set()
+
+
+def test_a_node_loads_opencv_only_when_it_looks_for_a_face() -> None:
+    assert "cv2" not in loaded_by("import feria.node, feria.app")

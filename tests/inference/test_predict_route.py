@@ -75,6 +75,34 @@ async def test_every_way_to_send_a_picture_is_answered_alike(http: httpx.AsyncCl
     assert len(prediction["top"]) == 3
 
 
+async def test_a_picture_of_no_class_is_told_from_one_of_a_class(http: httpx.AsyncClient) -> None:
+    """The nearer the mean colour is to grey, the less sure this network is of its three classes."""
+    url = "/v1/models/colours/predict"
+    sent = [("image", RED), ("image", png("gray")), ("image", BLUE)]
+    await publish(http, "colours", nets.mean_colour(), **LABELS)
+    plain = (await http.post(url, files=sent)).json()["predictions"]
+    assert all(set(one) == {"label", "confidence", "top"} for one in plain)
+
+    published = await publish(http, "colours", nets.mean_colour(), **LABELS, unsure_below=0.5)
+    assert published["output"]["unsure_below"] == 0.5
+    reply = (await http.post(url, files=sent)).json()
+    assert [one.pop("unsure") for one in reply["predictions"]] == [False, True, False]
+    assert reply["predictions"] == plain
+    task = await http.post(url, files=sent, headers={"Prefer": "respond-async"})
+    told = (await http.get(f"{task.headers['Location']}/result?wait=30")).json()
+    assert [one.unsure for one in PicturePredictions.model_validate(told).predictions] == [False, True, False]
+
+
+@pytest.mark.parametrize("limit", [-0.1, 1.1, "often"])
+async def test_a_limit_that_is_no_probability_is_refused(http: httpx.AsyncClient, limit: Any) -> None:
+    described = json.dumps(LABELS | {"unsure_below": limit})
+    reply = await http.post(
+        "/v1/models/colours", files={"file": nets.mean_colour()}, data={"description": described}
+    )
+    assert reply.status_code == 422
+    assert "unsure_below" in reply.text
+
+
 async def test_a_model_of_tensors_answers_with_tensors(http: httpx.AsyncClient) -> None:
     await publish(http, "add", nets.doubled())
     cube = [[[1, 2], [3, 4]]]

@@ -1,5 +1,6 @@
 """What is refused, and the sentence that says why."""
 
+import json
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -164,6 +165,23 @@ def test_what_the_publisher_says_goes_first_but_must_fit(tmp_path: Path) -> None
     wrong = {"type": "image", "input": "image", "width": 8, "height": 8, "layout": "NHWC"}
     with pytest.raises(NotAModel, match="does not run"):
         look(net, tmp_path, input=wrong)
+
+
+def test_a_classifier_of_pictures_may_be_unsure_and_no_other(tmp_path: Path) -> None:
+    assert look(nets.mean_colour(8), tmp_path)["output"]["unsure_below"] is None
+    assert look(nets.mean_colour(8), tmp_path, unsure_below=0.6)["output"]["unsure_below"] == 0.6
+    for net in (nets.linear([1.0]), nets.doubled()):
+        with pytest.raises(NotAModel, match="`unsure_below` is for classifiers of pictures"):
+            look(net, tmp_path, unsure_below=0.6)
+
+
+def test_a_file_says_itself_when_it_is_unsure(tmp_path: Path) -> None:
+    described = look(nets.mean_colour(8), tmp_path, unsure_below=0.6)
+    net = onnx.load_from_string(nets.mean_colour(8))
+    helper.set_model_props(net, {"feria": json.dumps(described)})
+    carried = net.SerializeToString()
+    assert look(carried, tmp_path) == described
+    assert look(carried, tmp_path, unsure_below=0.9)["output"]["unsure_below"] == 0.9
 
 
 GOOD = nets.linear([1.0, 2.0])

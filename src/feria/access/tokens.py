@@ -14,7 +14,17 @@ from sqlalchemy import delete, select, update
 from feria.access import hashing
 from feria.access.memory import MOST, Remembered
 from feria.access.tables import SessionRow, TokenRow
-from feria.access.wire import LOCAL, PERMISSIONS, Caller, NewToken, Permission, Role, Token, TokenOrder
+from feria.access.wire import (
+    LOCAL,
+    PERMISSIONS,
+    RESERVED,
+    Caller,
+    NewToken,
+    Permission,
+    Role,
+    Token,
+    TokenOrder,
+)
 from feria.clock import Clock
 from feria.errors import Busy, Conflict, Invalid, NotFound, Unavailable
 from feria.storage.database import Database
@@ -56,8 +66,8 @@ class Tokens:
 
     async def create(self, order: TokenOrder) -> NewToken:
         """Raises `Invalid` for a name or permissions that will not do."""
-        if order.name == LOCAL.subject:
-            raise Invalid(f"The name {LOCAL.subject} is taken by the commands of this machine.")
+        if order.name in RESERVED:
+            raise Invalid(f"The name {order.name} is taken by {RESERVED[order.name]}.")
         allowed = PERMISSIONS[order.role]
         if order.allow is not None and not order.allow <= allowed:
             beyond = ", ".join(sorted(order.allow - allowed))

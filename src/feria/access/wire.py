@@ -51,6 +51,12 @@ class Caller:
 LOCAL = Caller("local", PERMISSIONS[Role.admin], Role.admin)
 """Everybody, on an open node; on a locked one, commands of those who can read its home."""
 
+HOUSE = "feria"
+"""Owns what came with the program, so nobody does: whoever may train may change it or take its name."""
+
+RESERVED = {LOCAL.subject: "the commands of this machine", HOUSE: "what comes with feria"}
+"""Names that no token has, and what they stand for."""
+
 
 class Wire(BaseModel):
     model_config = ConfigDict(frozen=True)

@@ -50,6 +50,7 @@ def add_model(
     sha256: str | None,
     labels: Path | None,
     card: Path | None,
+    unsure_below: float | None,
     preparation: Preparation,
 ) -> Model:
     name = name or model_name(source.partition("?")[0])
@@ -62,6 +63,8 @@ def add_model(
         said["labels"] = _labels(labels)
     if card is not None:
         said["card"] = read_text(card)
+    if unsure_below is not None:
+        said["unsure_below"] = unsure_below
 
     async def add(client: AsyncClient) -> Model:
         settings = read_settings()

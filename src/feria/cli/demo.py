@@ -5,6 +5,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from feria.access.wire import HOUSE
 from feria.cli import screen
 from feria.cli.finding import reaching
 from feria.cli.node_lock import Reach
@@ -36,10 +37,10 @@ class Records:
 
 
 async def show_round(reach: Reach) -> None:
-    """Train the first model where there is none, and say how to go on."""
+    """Train the first model where there is none but what comes with feria, and say how to go on."""
     async with reaching(reach) as client:
         try:
-            if not await client.models():
+            if all(model.owner == HOUSE for model in await client.models()):
                 await _train(client)
             if any(model.name == NAME for model in await client.models()):
                 _how_to_ask(reach)

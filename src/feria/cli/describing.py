@@ -145,4 +145,6 @@ def _output(model: Model) -> str:
         return model.output.task
     named = " · ".join(str(label) for label in labels[:MANY])
     more = f" · and {len(labels) - MANY} more" if len(labels) > MANY else ""
-    return f"{model.output.task}, {len(labels)} classes: {named}{more}"
+    limit = model.output.unsure_below
+    unsure = "" if limit is None else f"; unsure below {limit:.0%}"
+    return f"{model.output.task}, {len(labels)} classes: {named}{more}{unsure}"

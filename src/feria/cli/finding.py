@@ -63,9 +63,10 @@ async def open_client(
 
         # The command itself says what was refused.
         logging.getLogger("feria.web.watch").disabled = True
-        # What a node had left to do waits for a node.
+        # What a node had left to do, or does when it starts, waits for a node.
         tasks = settings.tasks.model_copy(update={"resume": False, "grace_seconds": 0.0})
-        app = create_app(settings.model_copy(update={"tasks": tasks}))
+        registry = settings.registry.model_copy(update={"shipped": False})
+        app = create_app(settings.model_copy(update={"tasks": tasks, "registry": registry}))
         async with (
             opened(app) as state,
             AsyncClient(

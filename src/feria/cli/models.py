@@ -33,6 +33,16 @@ def add(
         typer.Option(metavar="FILE", help="The classes in order: one a line, or a JSON list."),
     ] = None,
     card: Annotated[Path | None, typer.Option(metavar="FILE", help="A model card, in Markdown.")] = None,
+    unsure_below: Annotated[
+        float | None,
+        typer.Option(
+            metavar="P",
+            min=0,
+            max=1,
+            help="Say 'unsure' where the best class has less than this probability.",
+            rich_help_panel="Pictures",
+        ),
+    ] = None,
     mean: Annotated[
         str | None,
         typer.Option(
@@ -77,7 +87,7 @@ def add(
     from feria.cli.adding import Preparation, add_model
 
     preparation = Preparation(mean=mean, scale=scale, channels=channels, size=size)
-    model = add_model(source, name, sha256, labels, card, preparation)
+    model = add_model(source, name, sha256, labels, card, unsure_below, preparation)
     screen.say(f"{model.reference} is on the shelf: {_what(model)}, sha256 {model.digest}.")
 
 

@@ -98,9 +98,9 @@ def up(
 ) -> None:
     """Run a node with something on it to try.
 
-    As `feria serve`; and where the shelf is still empty, a first model is
-    trained, on breast cancer records that come with scikit-learn. Prints a
-    line to ask it with.
+    As `feria serve`; and where nobody has put a model on the shelf yet, a
+    first one is trained, on breast cancer records that come with
+    scikit-learn. Prints a line to ask it with.
 
     \b
     Example:

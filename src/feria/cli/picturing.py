@@ -36,14 +36,16 @@ def classify_pictures(model: Reference, pictures: list[Path], top: int, json: bo
     seen = speak(classify)
     if json:
         said = [
-            {"picture": str(picture)} | one.model_dump() for picture, one in zip(pictures, seen, strict=True)
+            {"picture": str(picture)} | one.model_dump(exclude_none=True)
+            for picture, one in zip(pictures, seen, strict=True)
         ]
         screen.say(encoding.dumps(said, indent=2))
         return
     shown = screen.table("picture", "class", "probability", right=("probability",))
     for picture, one in zip(pictures, seen, strict=True):
         for place, ranked in enumerate(one.top[:top]):
-            shown.add_row("" if place else str(picture), str(ranked.label), f"{ranked.probability:.1%}")
+            label = f"{ranked.label} (unsure)" if one.unsure and not place else str(ranked.label)
+            shown.add_row("" if place else str(picture), label, f"{ranked.probability:.1%}")
     screen.show(shown)
 
 

@@ -201,7 +201,10 @@ class PicturePredictor(_Loaded):
             {"label": labels[i], "probability": probability}
             for i, probability in zip(best.tolist(), probabilities[best].tolist(), strict=True)
         ]
-        return {"label": top[0]["label"], "confidence": top[0]["probability"], "top": top}
+        answer = {"label": top[0]["label"], "confidence": top[0]["probability"], "top": top}
+        if self._output.unsure_below is not None:
+            answer["unsure"] = top[0]["probability"] < self._output.unsure_below
+        return answer
 
     def _buffer(self) -> Array:
         if not hasattr(self._own, "buffer"):

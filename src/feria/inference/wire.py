@@ -30,6 +30,11 @@ class PicturePrediction(Wire):
     label: Label
     confidence: float = Field(description="Probability of the label, 0 to 1.")
     top: tuple[Ranked, ...] = Field(description="The likeliest classes, best first.")
+    unsure: bool | None = Field(
+        default=None,
+        description="Whether the picture may well be of no class the model knows; left out where the model "
+        "does not say from which probability on it is sure.",
+    )
 
 
 class PicturePredictions(Answered):

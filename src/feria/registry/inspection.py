@@ -59,6 +59,7 @@ def _inspected(path: Path, said: Description, report: Report) -> FileMetadata:
     session = _session(str(path))
     described = _combined(_described_by_itself(model) or _concluded(session), said)
     _fits_the_graph(described, session)
+    _can_be_unsure(described)
     _run_once(described, session)
     return described
 
@@ -165,6 +166,8 @@ def _combined(found: FileMetadata, said: Description) -> FileMetadata:
     output = said.output or found.output
     if said.labels is not None:
         output = output.model_copy(update={"labels": said.labels})
+    if said.unsure_below is not None:
+        output = output.model_copy(update={"unsure_below": said.unsure_below})
     kind = said.kind if said.kind != "onnx" else found.kind
     return FileMetadata(kind=kind, input=said.input or found.input, output=output)
 
@@ -252,6 +255,12 @@ def _fits_the_graph(described: FileMetadata, session: "onnxruntime.InferenceSess
         raise NotAModel(
             f"The description names outputs the graph does not have: {sorted(map(str, missing))}."
         )
+
+
+def _can_be_unsure(described: FileMetadata) -> None:
+    sees_classes = isinstance(described.input, ImageInput) and described.output.task == "classification"
+    if described.output.unsure_below is not None and not sees_classes:
+        raise NotAModel("`unsure_below` is for classifiers of pictures.")
 
 
 def _run_once(described: FileMetadata, session: "onnxruntime.InferenceSession") -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from feria.access.wire import LOCAL, Caller
+from feria.access.wire import HOUSE, LOCAL, Caller
 from feria.clock import Clock
 from feria.cluster.maps import ReplicatedMap
 from feria.errors import Conflict, Invalid, NotAModel, NotFound, TooLarge
@@ -65,8 +65,8 @@ class Registry:
         sha256: str | None = None,
         report: Report | None = None,
     ) -> Model:
-        """Put a file on the shelf as the next version of `name`. A new name becomes `owner`'s, as
-        `check_owner` said it would.
+        """Put a file on the shelf as the next version of `name`. A new name, or one that came with
+        feria, becomes `owner`'s, as `check_owner` said it would.
 
         Durable, and known to all subscribers, when it returns. Raises `NotAModel` with the reason when
         the file cannot be served, `TooLarge`, `DiskFull`, `Invalid` when its digest is not `sha256`, and
@@ -80,7 +80,7 @@ class Registry:
         async with self._publishing:
             rows = await self._all(name)
             holder = _owner(rows)
-            if holder and holder != owner:
+            if holder not in {None, "", HOUSE, owner}:
                 raise Conflict(f"The name {name} became another's while this was made.")
             model = Model(
                 name=name,
@@ -94,7 +94,7 @@ class Registry:
                 trained_from=description.trained_from,
                 card=description.card,
                 published_at=self._clock.now(),
-                owner=holder or owner,
+                owner=owner if holder == HOUSE else holder or owner,
             )
             await self._put(model, if_version=0)
         return model
@@ -142,11 +142,22 @@ class Registry:
 
     async def check_owner(self, name: str, caller: Caller) -> str:
         """Whose that name is, or would be if they published. Raises `NotFound` when it is another's. One
-        that is on no shelf is everybody's."""
-        owner = _owner(await self._all(name))
-        if owner is not None and not caller.owns(owner):
+        that is on no shelf, or that came with feria, is everybody's."""
+        owner = await self.owner(name)
+        if owner in {None, HOUSE}:
+            return caller.subject
+        if not caller.owns(owner or ""):
             raise NotFound(f"You have no model {name}: that name is another's.")
         return owner or caller.subject
+
+    async def owner(self, name: str) -> str | None:
+        """Whose that name is: nobody's while no version is on the shelf, and `""` once its owner's name
+        was erased."""
+        return _owner(await self._all(name))
+
+    async def knew(self, name: str, digest: str) -> bool:
+        """Whether that file ever was a version of `name`, be it deleted since."""
+        return any(row.digest == digest for row in await self._all(name))
 
     async def export(self, subject: str) -> list[str]:
         """The versions of models that bear that name as their owner's."""
@@ -176,7 +187,7 @@ class Registry:
 
     async def _owned(self, subject: str) -> list[Model]:
         rows = [Model.model_validate_json(entry.value) for entry in await self._rows.scan(PREFIX)]
-        return [row for row in rows if row.owner == subject]
+        return [row for row in rows if row.owner == subject != HOUSE]
 
     async def _all(self, name: str) -> list[Model]:
         check_name(name)
@@ -202,7 +213,9 @@ class Registry:
     async def _inspect(
         self, file: Path | bytes, description: Description, report: Report | None
     ) -> FileMetadata:
-        said = description.model_dump(mode="json", include={"kind", "input", "output", "labels"})
+        said = description.model_dump(
+            mode="json", include={"kind", "input", "output", "labels", "unsure_below"}
+        )
         async with _as_file(file) as path:
             found = await self._processes.run(
                 inspect, str(path), said, seconds=INSPECTION_SECONDS, report=report

@@ -92,6 +92,13 @@ class ModelOutput(Wire):
     probabilities: str | None = Field(default=None, description="Output with a column a class.")
     embedding: str | None = Field(default=None, description="Output with a vector for similarity.")
     tensors: tuple[str, ...] = Field(default=(), description="All outputs, in the graph's order.")
+    unsure_below: float | None = Field(
+        default=None,
+        ge=0,
+        le=1,
+        description="For pictures that may be of no class: where the best class has less than this "
+        "probability, the answer says that it is unsure. Without it no answer says either.",
+    )
 
 
 class State(StrEnum):
@@ -120,7 +127,11 @@ class Model(Wire):
     state: State = State.ready
     state_reason: str = ""
     published_at: datetime
-    owner: str = Field(default="local", description="Who published this name first; only they may change it.")
+    owner: str = Field(
+        default="local",
+        description="Who published this name first; only they may change it. What is `feria`'s came with "
+        "the program: the first to publish a version of their own has the name.",
+    )
 
     @property
     def reference(self) -> str:
@@ -138,6 +149,9 @@ class Description(Wire):
     input: ModelInput | None = None
     output: ModelOutput | None = None
     labels: tuple[Label, ...] | None = None
+    unsure_below: float | None = Field(
+        default=None, ge=0, le=1, description="Probability of the best class below which an answer is unsure."
+    )
     metrics: dict[str, JsonValue] = Field(default_factory=dict)
     trained_from: dict[str, JsonValue] = Field(default_factory=dict)
     card: str = Field(default="", max_length=65536)

@@ -25,6 +25,7 @@ STATUS = {
     "internal": 500,
     "invalid": 422,
     "not_an_image": 415,
+    "no_face": 422,
     "not_a_model": 422,
     "too_large": 413,
     "over_limit": 422,

@@ -5,7 +5,7 @@ const WORDS = {
     promise: "Each one is a single file named by its digest. Data stay where they are.",
     none: "The shelf is empty. Put a first model on it:", try: "Try it", ask: "Ask the model", asking: "Asking…",
     program: "From your program", measures: (rows) => `Measures${rows ? `, on ${rows.toLocaleString("en")} rows held out` : ""}`, versions: "Versions", file: "File", kind: "Kind",
-    columns: "columns", picture: "Choose a picture", usual: "empty = missing", took: (ms) => `${ms} ms, the way there and back included`,
+    columns: "columns", picture: "Choose a picture", usual: "empty = missing", took: (ms) => `${ms} ms, the way there and back included`, unsure: "Unsure: this may be none of its classes.",
     leave: "Sign out", failed: "The node does not answer.", unmeasured: "Nothing was held out to measure on.", download: "Download",
   },
   es: {
@@ -13,7 +13,7 @@ const WORDS = {
     promise: "Cada uno es un solo archivo con el nombre de su huella. Los datos se quedan donde están.",
     none: "El estante está vacío. Pon el primer modelo:", try: "Pruébalo", ask: "Preguntar al modelo", asking: "Preguntando…",
     program: "Desde tu programa", measures: (rows) => `Medidas${rows ? `, con ${rows.toLocaleString("es")} filas apartadas` : ""}`, versions: "Versiones", file: "Archivo", kind: "Tipo",
-    columns: "columnas", picture: "Elige una foto", usual: "vacío = falta", took: (ms) => `${ms} ms, ida y vuelta incluidas`,
+    columns: "columnas", picture: "Elige una foto", usual: "vacío = falta", took: (ms) => `${ms} ms, ida y vuelta incluidas`, unsure: "No está claro: puede no ser ninguna de sus clases.",
     leave: "Salir", failed: "El nodo no responde.", unmeasured: "No se apartaron datos para medir.", download: "Descargar",
   },
 };
@@ -168,6 +168,7 @@ function show(place, answer, ms) {
   place.replaceChildren(make("div", { className: "answer" },
     make("div", { className: "lead" }, make("strong", {}, String(typeof best === "number" ? figure(best) : best)),
       make("strong", {}, ranked.length ? share(ranked[0][1]) : "")),
+    ...(first.unsure ? [make("div", { className: "unsure" }, say("unsure"))] : []),
     make("div", { className: "small" }, ranked.slice(1, 5).map(([label, p]) => `${label} ${share(p)}`).join(" · ")),
     make("div", { className: "small" }, `${answer.model}@${answer.version} · ${say("took")(ms.toFixed(0))}`)));
 }
