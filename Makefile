@@ -4,7 +4,7 @@
 #   make up ARGS="--port 9000"      make test ARGS="tests/registry -k latest"
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up test check docs bench bench-peers pins dist clean
+.PHONY: help setup up test check docs bench bench-peers training pins dist clean
 MAKEFLAGS += --no-print-directory
 
 BIN := .venv/bin
@@ -46,6 +46,10 @@ bench: $(READY) ## Measure the promises, each beside its floor
 bench-peers: $(READY) ## Measure beside LitServe, MLServer, BentoML and Celery, in environments of their own
 	@$(BIN)/python -m bench.peers $(ARGS)
 
+training: $(READY) ## Install PyTorch beside the project, for training/ alone
+	@$(BIN)/pip install --quiet --constraint constraints.txt --group training
+	@echo "Now, for instance: $(BIN)/python -m training.emotions --help"
+
 pins: $(READY) ## Show that constraints.txt still resolves, Flower included (installs nothing)
 	@$(BIN)/python -m pip install -qq --dry-run --ignore-installed $(CONSTRAINTS) $(PROJECT) 'flwr>=1.41'
 	@$(BIN)/python -m pip check
@@ -55,7 +59,7 @@ dist: $(READY) ## Build the wheel and the source archive into dist/
 
 clean: ## Remove what can be made again; a node's home (var/) stays
 	rm -rf .venv build dist site bench/.peers .hypothesis .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
-	find src tests bench docs -name __pycache__ -type d -prune -exec rm -rf {} +
+	find src tests bench training docs -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(READY): constraints.txt pyproject.toml
 	@test -n "$(PYTHON)" || { \

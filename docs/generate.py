@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from written import commands, errors, http, kinds, settings
+from written import commands, errors, http, kinds, models, settings
 
 REFERENCE = Path(__file__).parent / "reference"
 PAGES: dict[str, Callable[[], str]] = {
@@ -13,6 +13,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "http.md": http.page,
     "kinds.md": kinds.page,
     "errors.md": errors.page,
+    "models.md": models.page,
 }
 ORIGIN = "<!-- Written by `make docs` from {source}. Change it there. -->\n\n"
 

@@ -1,0 +1,1 @@
+"""How the networks that come with feria are made and judged; never a part of the product."""
