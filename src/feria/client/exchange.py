@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_args
 from urllib.parse import urlsplit
 
 from feria.client.answers import Reader, Refusal, Unfinished
-from feria.client.calls import Call
+from feria.client.calls.call import Call
 from feria.client.rows import encode
 from feria.errors import Busy, Expired, FeriaError, Invalid, Unavailable
 

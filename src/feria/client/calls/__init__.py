@@ -1,0 +1,53 @@
+"""Each thing one can ask of a node, described once.
+
+A function here sends nothing: it says method, path, body and how to read the answer. `Client` and
+`AsyncClient` turn each into a method of the same name, so this is also where the documentation is.
+"""
+
+from feria.client.calls.access import (
+    create_token,
+    erase_personal_data,
+    personal_data,
+    revoke_token,
+    tokens,
+    whoami,
+)
+from feria.client.calls.call import Call, OnProgress, Rows
+from feria.client.calls.node import ready
+from feria.client.calls.predictions import classify, classify_later, predict, predict_later
+from feria.client.calls.shelf import delete, deprecate, download, model, models, publish, restore, versions
+from feria.client.calls.tasks import cancel, follow, result, task, tasks
+from feria.client.calls.training import Wishes, train, train_later
+
+__all__ = [
+    "Call",
+    "OnProgress",
+    "Rows",
+    "Wishes",
+    "cancel",
+    "classify",
+    "classify_later",
+    "create_token",
+    "delete",
+    "deprecate",
+    "download",
+    "erase_personal_data",
+    "follow",
+    "model",
+    "models",
+    "personal_data",
+    "predict",
+    "predict_later",
+    "publish",
+    "ready",
+    "restore",
+    "result",
+    "revoke_token",
+    "task",
+    "tasks",
+    "tokens",
+    "train",
+    "train_later",
+    "versions",
+    "whoami",
+]
