@@ -55,7 +55,8 @@ async def test_pictures_later(ask: Ask, name: str, tmp_path: Path) -> None:
     Image.new("L", (4, 4), 255).save(white, "PNG")
     now = await ask("classify", name, white.getvalue())
     task = await ask("classify_later", name, white.getvalue())
-    assert (await ask("result", task))["predictions"] == now.model_dump(mode="json", exclude_none=True)["predictions"]
+    expected = now.model_dump(mode="json", exclude_none=True)["predictions"]
+    assert (await ask("result", task))["predictions"] == expected
 
 
 async def test_a_result_that_is_not_there_yet_is_waited_for_no_longer_than_said(ask: Ask, name: str) -> None:

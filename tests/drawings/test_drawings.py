@@ -102,7 +102,9 @@ def test_the_title_names_the_colour_that_is_seen(kind: str, seed: int) -> None:
     pixels = pixels_of_the_thing(kind, seed, 128, 0)
     colours = [said.colour] + ([said.accent] if said.second and KINDS[kind].setting == "heaped" else [])
     seen = [share_near(pixels, colour) for colour in colours]
-    assert max(seen) > 0.3, (kind, seed, said.english, seen)
+    # A check or a strap leaves less of it to be seen; any other hue of the palette covers next to nothing.
+    least = 0.25 if said.pattern.name == "plain" and kind != "sandals" else 0.1
+    assert max(seen) > least, (kind, seed, said.english, seen)
 
 
 @FRUGAL

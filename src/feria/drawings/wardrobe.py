@@ -5,11 +5,8 @@ from feria.drawings.kind import Kind
 from feria.drawings.look import Cut, Noun
 
 JEANS = Noun("vaqueros", "jeans", plural=True)
-
-
+WEDGES = Noun("sandalias", "wedge sandals", feminine=True, plural=True)
 DENIMS = ("navy", "blue", "light blue", "grey", "black")
-
-
 LEATHERS = ("black", "brown", "camel", "burgundy", "beige", "navy", "olive", "grey", "cream")
 
 
@@ -200,7 +197,7 @@ GARMENTS = {
         footwear.sandals,
         "worn",
         foot=0.92,
-        cuts=(Cut("planas", "flat", "flat"), Cut("de cuña", "wedge", "wedge")),
+        cuts=(Cut("planas", "flat", "flat"), Cut("de cuña", "", "wedge", WEDGES)),
     ),
     "heels": Kind(
         "shoes",
