@@ -39,9 +39,6 @@ class Block(nn.Module):
         self.first = _convolution(before, after, 3, stride)
         self.second = _convolution(after, after, 3, 1)
         self.beside = _convolution(before, after, 1, stride) if (before, stride) != (after, 1) else None
-        nn.init.zeros_(
-            self.second[1].weight
-        )  # a block begins as nothing: Goyal et al., arXiv:1706.02677, 5.1
 
     def forward(self, x: Tensor) -> Tensor:
         beside = x if self.beside is None else self.beside(x)
