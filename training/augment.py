@@ -1,7 +1,7 @@
 """Pictures as they might have been taken, made on the device that trains.
 
 All functions take and return float32 pictures `[n, colours, h, w]` from 0 to 1, and draw from the generator
-they are given, which lies on the same device.
+they are given, which lies on the same device; `mixed` from torch's own as well, which the loop seeds.
 """
 
 import math
@@ -48,8 +48,7 @@ def augmented(x: Tensor, strength: Strength, generator: Generator) -> Tensor:
 
 def mixed(x: Tensor, y: Tensor, generator: Generator, alpha: float = 0.2) -> tuple[Tensor, Tensor]:
     """Each picture laid over another, and their targets with them: mixup, Zhang et al., ICLR 2018."""
-    gamma = torch._standard_gamma(torch.full((2, len(x)), alpha), generator=None).to(x.device)
-    share = (gamma[0] / gamma.sum(0)).nan_to_num(0.5)
+    share = torch.distributions.Beta(alpha, alpha).sample((len(x),)).to(x.device)
     share = torch.maximum(share, 1 - share)
     order = torch.randperm(len(x), device=x.device, generator=generator)
     of_x, of_y = share.view(-1, 1, 1, 1), share.view(-1, 1)

@@ -52,6 +52,7 @@ WEBCAM = Strength(
 def train(faces: Faces, plan: Plan, checkpoint: Path) -> Residual:
     """The averaged network after all epochs."""
     where = device()
+    torch.manual_seed(plan.seed)
     soft, used = faces.soft()
     learn = np.flatnonzero(used & ~faces.validation())
     pixels = torch.from_numpy(faces.pixels[learn]).unsqueeze(1).to(where)

@@ -100,7 +100,9 @@ class Training:
         """One batch; its loss. Without `keep` nothing is learned: to see how long it takes."""
         for group in self._optimiser.param_groups:
             group["lr"] = self._plan.rate * self._share(self._steps)
-        generator = torch.Generator(self._device).manual_seed(self._plan.seed * 1_000_003 + self._steps)
+        seed = self._plan.seed * 1_000_003 + self._steps
+        torch.manual_seed(seed)  # for dropout; so a run that was stopped goes on as if it had not been
+        generator = torch.Generator(self._device).manual_seed(seed)
         self.network.train()
         with torch.autocast(self._device.type, precision, enabled=precision != torch.float32):
             value = loss(self.network, indices, generator)

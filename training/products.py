@@ -61,6 +61,7 @@ class Examples:
 
 def train(examples: Examples, validate: Validate, plan: Plan, checkpoint: Path) -> Residual:
     """The averaged network after all epochs."""
+    torch.manual_seed(plan.seed)
     classes = examples.targets.shape[1]
     shape = Shape(SIDE, 3, STAGES[0][0], 2, STAGES, EMBEDDING, classes)
     head = nn.Linear(EMBEDDING, examples.seen.shape[1])
