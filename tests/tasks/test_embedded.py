@@ -11,6 +11,7 @@ from sqlalchemy import Connection, update
 from clocks import ManualClock
 from feria.errors import Busy, Crashed, FeriaError, NotFound, Unavailable
 from feria.storage.database import Database
+from feria.tasks.journal import Journal, Values
 from feria.tasks.queue import TaskQueue, Work
 from feria.tasks.tables import TaskRow
 from feria.tasks.wire import TaskState
@@ -291,3 +292,24 @@ async def test_personal_data_are_exported_and_erased_running_tasks_included(
         assert await queue.erase("ana") == 2  # type: ignore[attr-defined]
         assert await queue.export("ana") == []  # type: ignore[attr-defined]
         assert [task.id for task in await queue.tasks()] == [others.id]
+
+
+async def test_an_order_whose_twin_came_and_ended_while_the_key_was_looked_up_is_that_task(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deeds, sent = Deeds(), order("echo", 1, idempotency_key="k")
+    look_up = Journal.find_key
+    async with queue_on(database, tmp_path, deeds) as queue:
+        twins: list[str] = []
+
+        async def while_its_twin_lives(journal: Journal, owner: str, key: str) -> Values | None:
+            seen = await look_up(journal, owner, key)
+            if not twins:
+                monkeypatch.undo()
+                twins.append((await queue.submit(sent)).id)
+                await queue.wait(twins[0], PATIENCE)
+            return seen
+
+        monkeypatch.setattr(Journal, "find_key", while_its_twin_lives)
+        assert [(await queue.submit(sent)).id] == twins
+    assert deeds.done == [1]

@@ -69,15 +69,16 @@ class EmbeddedQueue:
 
     async def submit(self, order: Order) -> Task:
         payload = self._check(order)
-        if order.idempotency_key is not None:
-            found = await self._find_key(order.owner, order.idempotency_key)
-            if found is not None and found["kind"] == order.kind and found["payload"] == payload:
-                return as_task(found, self._lives.entries.get(found["id"]))
-            if found is not None:
-                raise Conflict("This idempotency key was used for another order.")
+        if (twin := await self._twin(order, payload)) is not None:
+            return twin
         self._make_sure_of_room(len(payload))
         values = new_values(order, payload, request_id.get(), self._clock.now())
-        entry = await self._lives.begin(values, order.file)
+        try:
+            entry = await self._lives.begin(values, order.file)
+        except Conflict:  # its twin may have come, and even ended, since we looked
+            if (twin := await self._twin(order, payload)) is None:
+                raise
+            return twin
         return as_task(entry.values, entry)
 
     async def find(self, task_id: str) -> Task:
@@ -192,6 +193,17 @@ class EmbeddedQueue:
             raise Busy("As many tasks wait as may.", retry_after=5.0)
         if self._lives.payload_bytes + size > self._settings.max_waiting_mib * 2**20:
             raise Busy("The tasks that wait take all the memory they may.", retry_after=5.0)
+
+    async def _twin(self, order: Order, payload: bytes) -> Task | None:
+        """What became of the same order when it was sent before. Raises `Conflict` for another's key."""
+        if order.idempotency_key is None:
+            return None
+        found = await self._find_key(order.owner, order.idempotency_key)
+        if found is None:
+            return None
+        if (found["kind"], found["payload"]) != (order.kind, payload):
+            raise Conflict("This idempotency key was used for another order.")
+        return as_task(found, self._lives.entries.get(found["id"]))
 
     async def _find_key(self, owner: str, key: str) -> Values | None:
         values = None
