@@ -46,6 +46,13 @@ def augmented(x: Tensor, strength: Strength, generator: Generator) -> Tensor:
     return _hidden(x, strength.hidden, generator)
 
 
+def reduced(x: Tensor, side: int) -> Tensor:
+    """As a smaller picture; as it is where it has that side."""
+    if x.shape[-1] == side:
+        return x
+    return functional.interpolate(x, (side, side), mode="bilinear", antialias=True, align_corners=False)
+
+
 def mixed(x: Tensor, y: Tensor, generator: Generator, alpha: float = 0.2) -> tuple[Tensor, Tensor]:
     """Each picture laid over another, and their targets with them: mixup, Zhang et al., ICLR 2018."""
     share = torch.distributions.Beta(alpha, alpha).sample((len(x),)).to(x.device)

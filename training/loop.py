@@ -12,14 +12,18 @@ import torch
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Generator, Tensor, nn
 
+from training.muon import Muon
 from training.networks import Residual
 
 WARM_SHARE = 0.03
 """Of all steps, over which the rate rises from nothing."""
 SAVE_SECONDS = 120.0
+LOOK_EVERY = 4
+"""Epochs from one look at the validation pictures to the next."""
 
-Loss = Callable[[nn.Module, Tensor, Generator], Tensor]
-"""Of a network on the examples with these indices, drawing its augmentation from the generator."""
+Loss = Callable[[nn.Module, Tensor, int, Generator], Tensor]
+"""Of a network on the examples with these indices, in pictures of so many pixels a side, drawing its
+augmentation from the generator."""
 Validate = Callable[[Residual], dict[str, float]]
 
 
@@ -27,9 +31,15 @@ Validate = Callable[[Residual], dict[str, float]]
 class Plan:
     epochs: int
     batch: int
-    rate: float
-    decay: float
-    """Weight decay, of weights with more than one dimension."""
+    sides: tuple[tuple[float, int], ...]
+    """(share of the epochs, pixels of a side), in turn: what is coarse is learned from small pictures, at a
+    fraction of the price (progressive resizing; Howard, fast.ai, 2018)."""
+    turn: float = 0.02
+    """Highest rate of the convolutions' steps, which Muon takes."""
+    rate: float = 0.1
+    """Highest rate of all others', which are SGD's."""
+    decay: float = 5e-4
+    """Weight decay of the latter, where they have more than one dimension."""
     average: float = 0.999
     """Share of the running mean of the weights that stays at each step; Polyak and Juditsky, 1992."""
     seed: int = 1
@@ -56,34 +66,36 @@ class Training:
         self._weights = weights.double()
         self._batches = max(1, len(weights) // plan.batch)
         self._steps = 0
-        self._optimiser = torch.optim.SGD(
-            _groups(self.network, self.beside, plan.decay), plan.rate, 0.9, nesterov=True
-        )
+        convolutions = [p for p in self.network.parameters() if p.ndim == 4]
+        others = [p for p in (*self.network.parameters(), *self.beside.parameters()) if p.ndim != 4]
+        self._optimisers: dict[torch.optim.Optimizer, float] = {
+            Muon(convolutions, plan.turn): plan.turn,
+            torch.optim.SGD(_groups(others, plan.decay), plan.rate, 0.9, nesterov=True): plan.rate,
+        }
         self._epoch = 0
         self._history: list[dict[str, float]] = []
         if file.exists():
             self._load()
 
     def run(self, loss: Loss, validate: Validate) -> list[dict[str, float]]:
-        """All epochs that are left; what each found, `epoch`, `loss` and what `validate` says."""
+        """All epochs that are left; of each `epoch` and `loss`, now and then what `validate` says as well."""
         first = torch.arange(self._plan.batch, device=self._device) % len(self._weights)
-        precision = quicker(lambda precision: self._step(loss, first, precision, keep=False), self._device)
+        side = self._side()
+        precision = quicker(lambda p: self._step(loss, first, side, p, keep=False), self._device)
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
         saved = time.monotonic()
         with Progress(*columns) as progress:
             task = progress.add_task("training", total=self._plan.epochs * self._batches)
             progress.advance(task, self._epoch * self._batches)
             while self._epoch < self._plan.epochs:
-                total = torch.zeros((), device=self._device)
+                total, side = torch.zeros((), device=self._device), self._side()
                 for indices in self._order():
-                    total += self._step(loss, indices, precision)
+                    total += self._step(loss, indices, side, precision)
                     progress.advance(task)
                 self._epoch += 1
-                found = {
-                    "epoch": self._epoch,
-                    "loss": total.item() / self._batches,
-                    **validate(self.averaged),
-                }
+                found = {"epoch": self._epoch, "loss": total.item() / self._batches}
+                if self._epoch % LOOK_EVERY == 0 or self._epoch == self._plan.epochs:
+                    found |= validate(self.averaged)
                 self._history.append(found)
                 progress.console.print("  ".join(f"{name} {value:.4g}" for name, value in found.items()))
                 if time.monotonic() > saved + SAVE_SECONDS or self._epoch == self._plan.epochs:
@@ -96,21 +108,33 @@ class Training:
         drawn = torch.multinomial(self._weights, self._batches * self._plan.batch, True, generator=generator)
         yield from drawn.to(self._device).split(self._plan.batch)
 
-    def _step(self, loss: Loss, indices: Tensor, precision: torch.dtype, *, keep: bool = True) -> Tensor:
+    def _side(self) -> int:
+        """Pixels of a side in this epoch."""
+        done, until = (self._epoch + 0.5) / self._plan.epochs, 0.0
+        for share, side in self._plan.sides:
+            until += share
+            if done < until:
+                return side
+        return self._plan.sides[-1][1]
+
+    def _step(
+        self, loss: Loss, indices: Tensor, side: int, precision: torch.dtype, *, keep: bool = True
+    ) -> Tensor:
         """One batch; its loss. Without `keep` nothing is learned: to see how long it takes."""
-        for group in self._optimiser.param_groups:
-            group["lr"] = self._plan.rate * self._share(self._steps)
         seed = self._plan.seed * 1_000_003 + self._steps
         torch.manual_seed(seed)  # for dropout; so a run that was stopped goes on as if it had not been
         generator = torch.Generator(self._device).manual_seed(seed)
         self.network.train()
         with torch.autocast(self._device.type, precision, enabled=precision != torch.float32):
-            value = loss(self.network, indices, generator)
-        self._optimiser.zero_grad(set_to_none=True)
+            value = loss(self.network, indices, side, generator)
+        for optimiser in self._optimisers:
+            optimiser.zero_grad(set_to_none=True)
         value.backward()
         if keep:
-            nn.utils.clip_grad_norm_([p for g in self._optimiser.param_groups for p in g["params"]], 5.0)
-            self._optimiser.step()
+            for optimiser, rate in self._optimisers.items():
+                for group in optimiser.param_groups:
+                    group["lr"] = rate * self._share(self._steps)
+                optimiser.step()
             self._steps += 1
             self._average()
         return value.detach()
@@ -141,7 +165,7 @@ class Training:
             "network": self.network.state_dict(),
             "averaged": self.averaged.state_dict(),
             "beside": self.beside.state_dict(),
-            "optimiser": self._optimiser.state_dict(),
+            "optimisers": [optimiser.state_dict() for optimiser in self._optimisers],
             "epoch": self._epoch,
             "steps": self._steps,
             "history": self._history,
@@ -157,7 +181,8 @@ class Training:
         self.network.load_state_dict(state["network"])
         self.averaged.load_state_dict(state["averaged"])
         self.beside.load_state_dict(state["beside"])
-        self._optimiser.load_state_dict(state["optimiser"])
+        for optimiser, kept in zip(self._optimisers, state["optimisers"], strict=True):
+            optimiser.load_state_dict(kept)
         self._epoch, self._steps, self._history = state["epoch"], state["steps"], state["history"]
 
 
@@ -174,11 +199,10 @@ def quicker(step: Callable[[torch.dtype], Any], device: torch.device) -> torch.d
     return min(taken, key=lambda precision: taken[precision])
 
 
-def _groups(network: nn.Module, beside: nn.Module, decay: float) -> list[dict[str, Any]]:
-    every = [*network.parameters(), *beside.parameters()]
+def _groups(weights: list[Tensor], decay: float) -> list[dict[str, Any]]:
     return [
-        {"params": [p for p in every if p.ndim > 1], "weight_decay": decay},
-        {"params": [p for p in every if p.ndim <= 1], "weight_decay": 0.0},
+        {"params": [p for p in weights if p.ndim > 1], "weight_decay": decay},
+        {"params": [p for p in weights if p.ndim <= 1], "weight_decay": 0.0},
     ]
 
 

@@ -1,13 +1,13 @@
 """Train the network that knows products and finds similar ones, and write the files that ship.
 
-    python -m training.products               from the shared data: hours on two cores, minutes on a GPU
+    python -m training.products               from the shared data: an hour or two on two cores
     python -m training.products --epochs 2    to see that it runs
 
 It can be stopped and started again: it goes on from its last checkpoint.
 """
 
 import argparse
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,17 +19,19 @@ from torch.nn import functional
 from feria.drawings.kinds import KINDS
 from feria.registry.wire import FileMetadata, ImageInput, ModelOutput
 from training import calibration, drawn, export, measures, photos, shipping, teachers
-from training.augment import Strength, augmented, mixed
+from training.augment import Strength, augmented, mixed, reduced
 from training.loop import Loss, Plan, Training, Validate
 from training.networks import Residual, Shape, device, parameters
 from training.photos import CLOTHING, Part, Photo, Photos
+from training.teachers import Teacher
 
 DATA = Path("../shared/data")
 SIDE, TEACHERS_SIDE = 96, 128
+"""The pictures are augmented at the teacher's size and then reduced, so that both see the same."""
 STAGES = ((24, 1), (48, 2), (96, 2), (192, 1))
 EMBEDDING = 256
-EPOCHS = 120
-PLAN = Plan(epochs=EPOCHS, batch=128, rate=0.1, decay=5e-4)
+EPOCHS = 28
+PLAN = Plan(epochs=EPOCHS, batch=128, sides=((0.6, 64), (0.4, 96)))
 DROPOUT = 0.1
 MEAN, SCALE = 127.5, 1 / 64
 SHOWN = 8
@@ -37,7 +39,9 @@ SHOWN = 8
 SMOOTHING = 0.1
 """Szegedy et al., CVPR 2016."""
 TEACHING = 3.0
-"""Weight of what the teachers see beside what the classes are."""
+"""Weight of seeing as the teacher sees, beside saying what it is."""
+BELIEVED = 0.6
+"""How much of what is to be said is the teacher's word; the rest is the label's."""
 CLOTHES = 2.0
 """How much oftener a piece of clothing is drawn than a grocery."""
 PHONE = Strength(
@@ -51,62 +55,74 @@ class Examples:
     """What is learned, on the device that trains."""
 
     pixels: Tensor
-    """uint8 `[n, 3, side, side]`."""
+    """uint8 `[n, 3, side, side]`, of the teacher's side."""
     targets: Tensor
     """`[n, classes]`; even over all where a picture shows none of them."""
-    seen: Tensor
-    """By the teachers, `[n, d]`."""
     weights: Tensor
 
 
-def train(examples: Examples, validate: Validate, plan: Plan, checkpoint: Path) -> Residual:
+def train(examples: Examples, teacher: Teacher, validate: Validate, plan: Plan, work: Path) -> Residual:
     """The averaged network after all epochs."""
     torch.manual_seed(plan.seed)
     classes = examples.targets.shape[1]
     shape = Shape(SIDE, 3, STAGES[0][0], 2, STAGES, EMBEDDING, classes)
-    head = nn.Linear(EMBEDDING, examples.seen.shape[1])
-    training = Training(Residual(shape, DROPOUT), head, plan, examples.weights, checkpoint, device())
-    training.run(against(examples, training.beside), validate)
+    head = nn.Linear(EMBEDDING, teachers.VECTOR)
+    training = Training(
+        Residual(shape, DROPOUT), head, plan, examples.weights, work / "products.pt", device()
+    )
+    training.run(against(examples, teacher, training.beside), validate)
     return training.averaged
 
 
-def against(examples: Examples, head: nn.Module) -> Loss:
-    """One half of a batch is mixed and learns its classes; the other learns what the teachers see as well."""
+def against(examples: Examples, teacher: Teacher, head: nn.Module) -> Loss:
+    """One half of a batch is mixed and learns its labels; the other learns from the teacher as well."""
 
-    def loss(network: nn.Module, indices: Tensor, generator: Generator) -> Tensor:
-        x = augmented(examples.pixels[indices].float() / 255, PHONE, generator)
-        y = examples.targets[indices]
+    def loss(network: nn.Module, indices: Tensor, side: int, generator: Generator) -> Tensor:
+        x, y = shown(examples, indices, generator)
         half = len(indices) // 2
-        mixed_x, mixed_y = mixed(x[:half], y[:half], generator)
-        logits, vectors = network(prepared(torch.cat([mixed_x, x[half:]]) * 255))
-        named = functional.cross_entropy(
-            logits.float(), torch.cat([mixed_y, y[half:]]), label_smoothing=SMOOTHING
-        )
-        alike = functional.cosine_similarity(head(vectors[half:]).float(), examples.seen[indices[half:]])
-        return named + TEACHING * (1 - alike).mean()
+        with torch.inference_mode():
+            said, seen = teacher(x[half:])
+            said = said.float().softmax(1)
+        y[half:] = (1 - BELIEVED) * y[half:] + BELIEVED * said
+        logits, vectors = network(prepared(reduced(x, side) * 255))
+        alike = functional.cosine_similarity(head(vectors[half:]).float(), seen.float().clone())
+        return functional.cross_entropy(logits.float(), y) + TEACHING * (1 - alike).mean()
 
     return loss
 
 
-def examples(known: list[Photo], names: tuple[str, ...], data: Path, work: Path) -> Examples:
+def labelled(examples: Examples) -> teachers.Loss:
+    """What the teacher is taught by."""
+
+    def loss(teacher: nn.Module, indices: Tensor, generator: Generator) -> Tensor:
+        x, y = shown(examples, indices, generator)
+        return functional.cross_entropy(teacher(x)[0], y)
+
+    return loss
+
+
+def shown(examples: Examples, indices: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
+    """Pictures and targets of a batch; its first half is mixed."""
+    x = augmented(examples.pixels[indices].float() / 255, PHONE, generator).clamp(0, 1)
+    y = (1 - SMOOTHING) * examples.targets[indices] + SMOOTHING / examples.targets.shape[1]
+    half = len(indices) // 2
+    x[:half], y[:half] = mixed(x[:half], y[:half], generator)
+    return x, y
+
+
+def examples(known: list[Photo], names: tuple[str, ...]) -> Examples:
     learn = [photo for photo in known if photo.part == "train"]
-    drawings = drawn.some(names, SIDE), drawn.some(names, TEACHERS_SIDE)
-    taken = photos.read(learn, names, SIDE)
-    large = photos.read(learn, names, TEACHERS_SIDE)
-    seen = teachers.embeddings(
-        data / "models" / "imagenet", np.concatenate([large.pixels, drawings[1].pixels]), work
-    )
+    drawings = drawn.some(names, TEACHERS_SIDE)
+    taken = photos.read(learn, names, TEACHERS_SIDE)
     one_of = np.eye(len(names), dtype=np.float32)
-    targets = np.concatenate([one_of[taken.labels], drawings[0].targets])
+    targets = np.concatenate([one_of[taken.labels], drawings.targets])
     clothes = np.array([CLOTHES if photo.label in CLOTHING else 1.0 for photo in learn])
-    weights = np.concatenate([clothes, drawings[0].weights])
     where = device()
-    pixels = np.concatenate([taken.pixels, drawings[0].pixels])
+    pixels = np.concatenate([taken.pixels, drawings.pixels])
     return Examples(
         torch.from_numpy(pixels).permute(0, 3, 1, 2).contiguous().to(where),
         torch.from_numpy(targets).to(where),
-        torch.from_numpy(seen).to(where),
-        torch.from_numpy(weights),
+        torch.from_numpy(np.concatenate([clothes, drawings.weights])),
     )
 
 
@@ -263,9 +279,18 @@ def main() -> None:
         *photos.groceries(given.data / "photos" / "grocery"),
     ]
     names = photos.names(known)
-    plan = Plan(given.epochs, PLAN.batch, PLAN.rate, PLAN.decay)
-    made = examples(known, names, given.data, given.work)
-    network = train(made, validation(known, names), plan, given.work / "products.pt")
+    plan = replace(PLAN, epochs=given.epochs)
+    made, validate = examples(known, names), validation(known, names)
+    teacher = teachers.taught(
+        Teacher(given.data / "models" / "imagenet", len(names)),
+        labelled(made),
+        made.weights,
+        PLAN.batch,
+        given.work / "teacher.pt",
+        device(),
+        plan.seed,
+    )
+    network = train(made, teacher, validate, plan, given.work)
     ship(network, known, names, plan, given.out)
 
 

@@ -1,70 +1,79 @@
-"""What public networks see in a picture; a student who learns to say it needs fewer pictures of its own.
+"""A public network that has seen far more than ours, taught our classes; ours then learns to see as it does.
 
-Relational and feature distillation with a linear head: Romero et al., "FitNets", ICLR 2015.
+Its late layers are fine-tuned on the same pictures; after that it is shown each picture just as the student
+sees it, and says what it makes of it: Beyer et al., "Knowledge distillation: a good teacher is patient and
+consistent", CVPR 2022. What the student is to say of a picture is Hinton et al.'s soft targets
+(arXiv:1503.02531), how it is to see it a vector as in Romero et al.'s FitNets (ICLR 2015).
 """
 
-import hashlib
-from dataclasses import dataclass
+import copy
+import math
+from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
-import onnxruntime as ort
-from PIL import Image
+import torch
 from rich.progress import track
+from torch import Generator, Tensor, nn
 
-Floats = np.ndarray[tuple[int, ...], np.dtype[np.float32]]
-Pixels = np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
+from training.backbone import Backbone
 
-BATCH = 32
+FILE = "mobilenet_v2_1.0_224_u8w.onnx"
+VECTOR = 1280
+FROZEN = 18
+"""Of its 52 convolutions: edges and textures are as they are anywhere."""
+EPOCHS = 10
+RATE = 3e-4
+"""Highest, of AdamW (Loshchilov and Hutter, ICLR 2019); ten times that for the classes, which are new."""
+DECAY = 0.05
+AVERAGE = 0.995
 
-
-@dataclass(frozen=True)
-class Teacher:
-    file: str
-    side: int
-    mean: tuple[float, float, float]
-    scale: float
-    bgr: bool = False
-
-
-TEACHERS = (
-    Teacher("squeezenet1_0_dc.onnx", 227, (104, 117, 123), 1.0, bgr=True),
-    Teacher("mobilenet_v2_1.0_224_u8w.onnx", 224, (127.5, 127.5, 127.5), 1 / 127.5),
-)
+Loss = Callable[[nn.Module, Tensor, Generator], Tensor]
 
 
-def embeddings(folder: Path, pixels: Pixels, cache: Path) -> Floats:
-    """`[n, d]`: of all teachers side by side, each normalised, then all together.
+class Teacher(nn.Module):
+    """Pictures `[n, 3, side, side]` from 0 to 1 in, `(logits [n, classes], vectors [n, 1280])` out."""
 
-    `pixels` `[n, side, side, 3]` RGB. Kept in `cache`, for it takes minutes.
-    """
-    seen = hashlib.sha256(pixels.tobytes())
-    for teacher in TEACHERS:
-        seen.update(repr(teacher).encode())
-    file = cache / f"teachers-{seen.hexdigest()[:16]}.npy"
+    def __init__(self, folder: Path, classes: int) -> None:
+        super().__init__()
+        self.backbone = Backbone(folder / FILE, frozen=FROZEN)
+        self.classify = nn.Linear(VECTOR, classes)
+        nn.init.zeros_(self.classify.weight)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        vectors = self.backbone(((x - 0.5) * 2).contiguous(memory_format=torch.channels_last))
+        return self.classify(vectors), vectors
+
+
+def taught(
+    teacher: Teacher, loss: Loss, weights: Tensor, batch: int, file: Path, where: torch.device, seed: int
+) -> Teacher:
+    """The teacher once it knows our classes, from `file` where that was done before. Minutes."""
     if file.exists():
-        return np.load(file)
-    joined = np.concatenate([_normalised(_embeddings(folder, teacher, pixels)) for teacher in TEACHERS], 1)
-    cache.mkdir(parents=True, exist_ok=True)
-    np.save(file, made := _normalised(joined))
-    return made
-
-
-def _embeddings(folder: Path, teacher: Teacher, pixels: Pixels) -> Floats:
-    session = ort.InferenceSession(folder / teacher.file, providers=ort.get_available_providers())
-    name = session.get_inputs()[0].name
-    made = []
-    for start in track(range(0, len(pixels), BATCH), f"asking {teacher.file}"):
-        batch = [_as_wanted(one, teacher) for one in pixels[start : start + BATCH]]
-        made.append(session.run(["embedding"], {name: np.stack(batch)})[0].reshape(len(batch), -1))
-    return np.concatenate(made)
-
-
-def _as_wanted(picture: Pixels, teacher: Teacher) -> Floats:
-    larger = Image.fromarray(picture).resize((teacher.side, teacher.side), Image.Resampling.BILINEAR)
-    pixels = np.asarray(larger, np.float32)[:, :, :: -1 if teacher.bgr else 1]
-    return ((pixels - np.float32(teacher.mean)) * np.float32(teacher.scale)).transpose(2, 0, 1)
-
-
-def _normalised(vectors: Floats) -> Floats:
-    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+        teacher.load_state_dict(torch.load(file, weights_only=True))
+        return teacher.to(where).eval()
+    teacher.to(where, memory_format=torch.channels_last)
+    averaged = copy.deepcopy(teacher)
+    learning = [p for p in teacher.backbone.parameters() if p.requires_grad]
+    groups = [
+        {"params": learning, "lr": RATE, "highest": RATE},
+        {"params": teacher.classify.parameters(), "lr": 10 * RATE, "highest": 10 * RATE},
+    ]
+    optimiser = torch.optim.AdamW(groups, weight_decay=DECAY)
+    steps = EPOCHS * (len(weights) // batch)
+    generator = torch.Generator(where).manual_seed(seed)
+    drawing = torch.Generator().manual_seed(seed)
+    for step in track(range(steps), "teaching the teacher"):
+        at = step / steps
+        for group in optimiser.param_groups:
+            group["lr"] = group["highest"] * min(1.0, 20 * at) * 0.5 * (1 + math.cos(math.pi * at))
+        indices = torch.multinomial(weights, batch, True, generator=drawing).to(where)
+        value = loss(teacher, indices, generator)
+        optimiser.zero_grad(set_to_none=True)
+        value.backward()
+        optimiser.step()
+        stays = min(AVERAGE, step / (10 + step))
+        with torch.no_grad():
+            for mean, now in zip(averaged.parameters(), teacher.parameters(), strict=True):
+                mean.lerp_(now, 1 - stays)
+    torch.save(averaged.state_dict(), file)
+    return averaged.eval()
