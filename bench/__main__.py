@@ -18,10 +18,14 @@ SCRIPTS = (
     "image_predict",
     "single_row",
     "face_detect",
+    "shipped_models",
     "start",
     "overload",
     "hot_swap",
     "task_queue",
+    "text_search",
+    "picture_search",
+    "recommendations",
 )
 
 

@@ -60,6 +60,43 @@ def mean_colour(side: int = 8, *, channels: int = 3, layout: str = "NCHW", batch
     ).SerializeToString()
 
 
+def seeing(side: int = 8, *, cells: int = 2, open_width: bool = False) -> bytes:
+    """A picture → `prob` as `mean_colour`, and `embedding [N, 3 * cells²]`: the mean colour of each cell less
+    grey, scaled to length 1. `open_width` leaves its width unsaid, as some exporters do."""
+    size = side // cells
+    return model(
+        [
+            helper.make_node("ReduceMean", ["image"], ["mean"], axes=[2, 3], keepdims=0),
+            helper.make_node("Mul", ["mean", "ten"], ["logits"]),
+            helper.make_node("Softmax", ["logits"], ["prob"], axis=1),
+            helper.make_node(
+                "AveragePool", ["image"], ["pooled"], kernel_shape=[size, size], strides=[size, size]
+            ),
+            helper.make_node("Flatten", ["pooled"], ["flat"]),
+            helper.make_node("Sub", ["flat", "grey"], ["centred"]),
+            helper.make_node("LpNormalization", ["centred"], ["embedding"], axis=1, p=2),
+        ],
+        {"image": (FLOAT, ["N", 3, side, side])},
+        {"prob": (FLOAT, ["N", 3]), "embedding": (FLOAT, ["N", "D" if open_width else 3 * cells**2])},
+        {"ten": np.float32(10), "grey": np.float32(0.47)},
+    ).SerializeToString()
+
+
+def seeing_nothing_in_black() -> bytes:
+    """A picture of 8×8 → `prob`, and `embedding [N, 3]`: the mean colour divided by its length, which is no
+    number where that is 0."""
+    return model(
+        [
+            helper.make_node("ReduceMean", ["image"], ["mean"], axes=[2, 3], keepdims=0),
+            helper.make_node("Softmax", ["mean"], ["prob"], axis=1),
+            helper.make_node("ReduceL2", ["mean"], ["length"], axes=[1], keepdims=1),
+            helper.make_node("Div", ["mean", "length"], ["embedding"]),
+        ],
+        {"image": (FLOAT, ["N", 3, 8, 8])},
+        {"prob": (FLOAT, ["N", 3]), "embedding": (FLOAT, ["N", 3])},
+    ).SerializeToString()
+
+
 def doubled() -> bytes:
     """Two inputs that no one has described: `a + b`, any shape."""
     return model(

@@ -3,7 +3,8 @@
 A walk stands between `<!-- walk -->` and `<!-- /walk -->`. In its `console` blocks a command begins with
 `$ ` and goes on while lines end in a backslash; what follows is its answer. A `python` block is run whole,
 and a `text` block behind it is its answer. A command without an answer may answer anything.
-`<!-- walk: a/b.onnx c/d.jpg=photo.jpg -->` puts real data into the folder first, under the names given.
+`<!-- walk: a/b.onnx c/d.jpg=photo.jpg -->` puts real data into the folder first, under the names given;
+`<!-- walk: fair -->` is beside a node that opens the demo fair; others do without, for the time it takes.
 """
 
 import contextlib
@@ -18,6 +19,7 @@ from pathlib import Path
 
 BIN = Path(sys.executable).parent
 WALK = re.compile(r"<!-- walk(?:: ([^>]*?))? -->\n(.*?)<!-- /walk -->", re.S)
+FAIR = "fair"
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.M | re.S)
 
 
@@ -46,12 +48,16 @@ class Step:
 class Walk:
     page: Path
     needs: tuple[str, ...]
+    fair: bool
     steps: tuple[Step, ...]
 
 
 def walks(page: Path) -> list[Walk]:
     found = WALK.findall(page.read_text(encoding="utf-8"))
-    return [Walk(page, tuple(needs.split()), tuple(_steps(text))) for needs, text in found]
+    return [
+        Walk(page, tuple(set(needs.split()) - {FAIR}), FAIR in needs.split(), tuple(_steps(text)))
+        for needs, text in found
+    ]
 
 
 def _steps(text: str) -> list[Step]:
@@ -83,7 +89,7 @@ def matches(shown: str, said: str) -> bool:
 
 
 @contextlib.contextmanager
-def beside_a_node(folder: Path, home: Path) -> Iterator[dict[str, str]]:
+def beside_a_node(folder: Path, home: Path, *, fair: bool = False) -> Iterator[dict[str, str]]:
     """The environment of a reader who has typed `make up` and means that node.
 
     The pages say port 8000, which may be taken: FERIA_URL tells our own programs where the node is, and a
@@ -96,7 +102,7 @@ def beside_a_node(folder: Path, home: Path) -> Iterator[dict[str, str]]:
         "FERIA_WEB__PORT": "0",
         "CURL_HOME": str(home),
         "NO_COLOR": "1",
-        "FERIA_REGISTRY__SHIPPED": "false",  # what a page shows on the shelf was put there by the page
+        "FERIA_CATALOG__DEMO_PRODUCTS": "300" if fair else "0",
     }
     node = subprocess.Popen(
         [BIN / "feria", "up"], cwd=folder, env=environment, stdout=subprocess.PIPE, text=True

@@ -15,12 +15,16 @@ from feria.access.door import Door
 from feria.access.exposure import is_locked
 from feria.access.needs import needs
 from feria.access.wire import Permission
-from feria.compat import nodo
+from feria.catalog import routes as catalog
+from feria.compat import nodo, tienda
 from feria.inference import routes as inference
 from feria.inference.engine import Engine
 from feria.learning import routes as learning
 from feria.node import Node, open_node
+from feria.recommendations import routes as recommendations
 from feria.registry import routes as registry
+from feria.search import picture_routes
+from feria.search import routes as search
 from feria.settings import Settings
 from feria.tasks import routes as tasks
 from feria.watching import routes as watching
@@ -68,7 +72,20 @@ def create_api(settings: Settings) -> FastAPI:
         redoc_url=None,
     )
     add_error_replies(api)
-    for routes in (access, registry, learning, tasks, nodo, watching, events):
+    for routes in (
+        access,
+        registry,
+        learning,
+        tasks,
+        catalog,
+        search,
+        picture_routes,
+        recommendations,
+        nodo,
+        tienda,
+        watching,
+        events,
+    ):
         api.include_router(routes.router)
     _add_health(api)
     add_home(api, [needs(Permission.read)])

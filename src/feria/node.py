@@ -14,6 +14,8 @@ from feria.access.keeper import Keeper
 from feria.access.privacy import Privacy
 from feria.access.sessions import Sessions
 from feria.access.tokens import Tokens
+from feria.catalog.catalog import Catalog
+from feria.catalog.pictures import Pictures
 from feria.clock import Clock, SystemClock
 from feria.cluster.maps import LocalMap, ReplicatedMap
 from feria.errors import FeriaError, Unavailable
@@ -25,9 +27,17 @@ from feria.inference.engine import Engine, open_engine
 from feria.learning import tasks as learning
 from feria.learning.trainer import Trainer, open_trainer
 from feria.migrations import schema
+from feria.recommendations.recommender import Recommender, open_recommender
 from feria.registry.shelf import Registry, Subscriber
 from feria.registry.shipped import FOLDER, put_shipped
 from feria.registry.wire import State
+from feria.search import picture_tasks
+from feria.search import tasks as search
+from feria.search.labels import Labels, read_labels
+from feria.search.picture_indexer import open_picture_indexer
+from feria.search.pictures import PictureSearch
+from feria.search.text import TextSearch, open_text_search
+from feria.search.vectors import Vectors
 from feria.settings import EventSettings, Settings, TelemetrySettings
 from feria.storage.blobs import Blobs, disk_errors, open_blobs
 from feria.storage.database import Database, open_database
@@ -46,7 +56,12 @@ log = logging.getLogger(__name__)
 COLLECT_EVERY = 600.0
 """Seconds between two looks for files that no row names."""
 
-PROCESS_MODULES = ("feria.registry.inspection", "feria.learning.training", "onnxruntime")
+PROCESS_MODULES = (
+    "feria.registry.inspection",
+    "feria.learning.training",
+    "onnxruntime",
+    "feria.drawings.files",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,18 +97,42 @@ async def open_node(settings: Settings) -> AsyncGenerator[Node]:
         trainer = await stack.enter_async_context(
             open_trainer(processes, registry, settings.learning, home / "scratch")
         )
+        pictures = Pictures(database, blobs, settings.catalog)
+        catalog = Catalog(database, pictures, clock)
+        text_search = await stack.enter_async_context(open_text_search(catalog, settings.search, home))
+        metrics.gauge("feria_search_products", "Products in the text index.", lambda: text_search.products)
+        picture_indexer = await stack.enter_async_context(
+            open_picture_indexer(
+                catalog,
+                registry,
+                engine,
+                blobs,
+                Vectors(database),
+                settings.search,
+                home / "index" / "pictures",
+                metrics,
+            )
+        )
+        labels = read_labels(settings.search.labels)
+        picture_search = PictureSearch(picture_indexer, engine, catalog, labels, text_search.ranked)
+        recommender = await stack.enter_async_context(
+            open_recommender(database, catalog, engine, registry, clock, settings.recommendations, home)
+        )
         tasks = await stack.enter_async_context(
             open_embedded_queue(database, bus, metrics, clock, settings.tasks, home / "tasks")
         )
         metrics.gauge("feria_tasks", "Tasks that have not ended.", tasks.counts, "state")
         traces = await stack.enter_async_context(_open_traces(settings.telemetry))
         for kind, deed in (
+            (search.KIND, search.deed(text_search.indexer)),
+            (picture_tasks.KIND, picture_tasks.deed(picture_search)),
             (inference.KIND, inference.deed(engine)),
             (learning.KIND, learning.deed(trainer)),
         ):
             tasks.handle(kind, deed if traces is None else traces.following(kind, deed))
         await tasks.resume()
-        await stack.enter_async_context(_collecting(blobs, registry, settings.storage.orphan_grace_seconds))
+        grace = settings.storage.orphan_grace_seconds
+        await stack.enter_async_context(_collecting(blobs, registry, catalog, grace))
         parts = {
             Settings: settings,
             Clock: clock,
@@ -104,7 +143,9 @@ async def open_node(settings: Settings) -> AsyncGenerator[Node]:
             Tokens: tokens,
             Sessions: sessions,
             Keeper: Keeper(tokens, sessions, settings.access, clock),
-            Privacy: Privacy({"access": tokens, "tasks": tasks, "models": registry}),
+            Privacy: Privacy(
+                {"access": tokens, "tasks": tasks, "models": registry, "recommendations": recommender}
+            ),
             Blobs: blobs,
             Processes: processes,
             ReplicatedMap: rows,
@@ -113,6 +154,12 @@ async def open_node(settings: Settings) -> AsyncGenerator[Node]:
             Faces: faces,
             Trainer: trainer,
             TaskQueue: tasks,
+            Pictures: pictures,
+            Catalog: catalog,
+            TextSearch: text_search,
+            Labels: labels,
+            PictureSearch: picture_search,
+            Recommender: recommender,
         }
         await stack.enter_async_context(measuring_lag(metrics.lag))
         if settings.registry.shipped:
@@ -177,14 +224,17 @@ async def _putting_shipped(registry: Registry, folder: Path = FOLDER) -> AsyncGe
 
 
 @contextlib.asynccontextmanager
-async def _collecting(blobs: Blobs, registry: Registry, grace_seconds: float) -> AsyncGenerator[None]:
+async def _collecting(
+    blobs: Blobs, registry: Registry, catalog: Catalog, grace_seconds: float
+) -> AsyncGenerator[None]:
     """Remove files that no row names, now and then, as long as the block lasts."""
     closing = asyncio.Event()
 
     async def collect() -> None:
         while not closing.is_set():
             try:
-                await blobs.collect(await registry.digests(), grace_seconds=grace_seconds)
+                named = await registry.digests() | await catalog.picture_digests()
+                await blobs.collect(named, grace_seconds=grace_seconds)
             except FeriaError as error:
                 log.warning("Files were not collected: %s", error.message)
             with contextlib.suppress(TimeoutError):

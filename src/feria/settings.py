@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -202,6 +202,75 @@ class FaceSettings(Group):
     )
 
 
+class CatalogSettings(Group):
+    """Products and their pictures."""
+
+    max_picture_mib: int = Field(default=16, ge=1, description="Largest file of a product's picture, in MiB.")
+    max_pixels: int = Field(
+        default=50_000_000,
+        ge=1,
+        description="Largest picture of a product, in pixels; checked before decoding.",
+    )
+    max_pictures: int = Field(default=12, ge=0, description="Most pictures of a product.")
+    demo_products: int = Field(
+        default=300,
+        ge=0,
+        le=300,
+        description="Products of the demo fair that `feria up` brings where nothing is sold yet; 0 brings "
+        "none.",
+    )
+
+
+class SearchSettings(Group):
+    """Finding products by words and by pictures."""
+
+    synonyms: Path | None = Field(
+        default=None,
+        description="Text file with words that shoppers use for one thing, a line for each, between commas; "
+        "beside those that come with feria.",
+    )
+    model: str = Field(
+        default="products",
+        description="Name of the network that sees pictures; its latest version is used, with its labels and "
+        "its embedding.",
+    )
+    labels: Path | None = Field(
+        default=None,
+        description="JSON file from that network's labels to category paths, such as "
+        '`{"boot": "footwear/boots"}`; unset is the map of the network that comes with feria.',
+    )
+    exact_up_to: int = Field(
+        default=100_000,
+        ge=1,
+        description="Pictures up to which every vector is looked at; beyond, a graph of neighbours is built.",
+    )
+
+
+class RecommendationSettings(Group):
+    """What shoppers may like, from events that they agreed to."""
+
+    model: str = Field(
+        default="shop_ranker",
+        description="Name of the model that orders products for a shopper, used as soon as the shelf has it; "
+        "a rule orders them before.",
+    )
+    keep_days: float = Field(
+        default=180.0, gt=0, le=3650, description="How long a shopper's events are kept."
+    )
+    max_events: int = Field(
+        default=1_000_000, ge=1, description="Most events that are kept; beyond, the first to come go."
+    )
+    events_per_minute: float = Field(
+        default=600.0, gt=0, description="Events that an address without a token may send, sustained."
+    )
+    secret: SecretStr | None = Field(
+        default=None,
+        min_length=16,
+        description="Key of the hashes that shoppers are kept under; unset, a random one in the home. Nodes "
+        "that share a database need the same.",
+    )
+
+
 class Settings(BaseSettings):
     model_config = SettingsConfigDict(
         env_prefix="FERIA_",
@@ -224,3 +293,6 @@ class Settings(BaseSettings):
     learning: LearningSettings = LearningSettings()
     inference: InferenceSettings = InferenceSettings()
     faces: FaceSettings = FaceSettings()
+    catalog: CatalogSettings = CatalogSettings()
+    search: SearchSettings = SearchSettings()
+    recommendations: RecommendationSettings = RecommendationSettings()

@@ -40,7 +40,8 @@ def _stated(route: BaseRoute) -> list[Stated]:
             methods = route.methods if isinstance(route, APIRoute) else {"WS"}
             asked = {getattr(one.dependency, "permission", None) for one in route.dependencies} - {None}
             assert len(asked) <= 1, f"{route.path} needs more than one thing"
-            return [Stated(route.path, method, next(iter(asked), None)) for method in methods or ()]
+            path = route.path.replace(":path}", "}")  # as the API is described
+            return [Stated(path, method, next(iter(asked), None)) for method in methods or ()]
         case Mount():
             return [Stated(f"{route.path}/…", "GET", None)]
         case Route():

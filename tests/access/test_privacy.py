@@ -20,7 +20,7 @@ async def test_somebody_is_erased_while_a_task_of_theirs_runs(settings: Settings
             with anyio.fail_after(20):
                 await deeds.began.wait()
                 erased = await http.delete("/v1/privacy/ana")
-            assert erased.json()["rooms"] == {"access": 0, "tasks": 1, "models": 0}
+            assert {room: count for room, count in erased.json()["rooms"].items() if count} == {"tasks": 1}
             assert (await http.get("/v1/privacy/ana")).json()["rooms"]["tasks"] == []
         assert deeds.done == []
         assert list((settings.home / "tasks").iterdir()) == []

@@ -21,9 +21,10 @@ FERIA = Path(sys.executable).parent / "feria"
 
 
 def environment(**more: str) -> dict[str, str]:
-    """Ours, without what it says to feria but that a shelf begins empty."""
+    """Ours, without what it says to feria but that a shelf begins empty, and no fair is opened."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("FERIA_")}
-    return clean | {"NO_COLOR": "1", "COLUMNS": "100", "FERIA_REGISTRY__SHIPPED": "false"} | more
+    empty = {"FERIA_REGISTRY__SHIPPED": "false", "FERIA_CATALOG__DEMO_PRODUCTS": "0"}
+    return clean | {"NO_COLOR": "1", "COLUMNS": "100"} | empty | more
 
 
 @dataclass(frozen=True)
@@ -64,11 +65,13 @@ class Feria:
         return lines[0]
 
     @contextlib.contextmanager
-    def node(self, *words: str, command: str = "serve", until: str = "Ctrl-C") -> Iterator["RunningNode"]:
+    def node(
+        self, *words: str, command: str = "serve", until: str = "Ctrl-C", **more: str
+    ) -> Iterator["RunningNode"]:
         process = subprocess.Popen(
             [FERIA, command, "--port", "0", *words],
             cwd=self.folder,
-            env=environment(FERIA_HOME=str(self.home)),
+            env=environment(FERIA_HOME=str(self.home), **more),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

@@ -23,7 +23,7 @@ def test_a_page_runs_word_for_word(name: str, tmp_path: Path, request: pytest.Fi
         source, _, target = need.partition("=")
         real: Path = request.getfixturevalue("shared_data") / source
         shutil.copy(real, folder / (target or real.name))
-    with beside_a_node(folder, tmp_path / "home") as environment:
+    with beside_a_node(folder, tmp_path / "home", fair=walk.fair) as environment:
         for step in walk.steps:
             step.take(folder, environment)
 

@@ -7,8 +7,10 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
 import feria.access.tables
+import feria.catalog.tables
 import feria.cluster.tables
 import feria.migrations
+import feria.recommendations.tables
 import feria.tasks.tables
 from feria.errors import Unavailable
 from feria.migrations import schema
@@ -17,7 +19,9 @@ from feria.storage.database import Database, open_database
 from feria.storage.rows import Row
 
 assert feria.access.tables  # their tables are part of the schema
+assert feria.catalog.tables
 assert feria.cluster.tables
+assert feria.recommendations.tables
 assert feria.tasks.tables
 
 

@@ -14,6 +14,18 @@ from feria.web.bare import BodyLimit, part, send_json
 OPEN = frozenset({"/livez", "/readyz", "/login", "/v1/session", "/openapi.json"})
 """What a locked node answers to anyone, beside the files of its pages."""
 OPEN_FILES = "/home/"
+SHOP = (
+    *("/v1/products", "/v1/categories", "/v1/pictures", "/v1/search", "/v1/recommendations"),
+    *("/search/text", "/tasks", "/health"),  # what older shops ask
+)
+"""What shoppers, who have no account, may read, with all below it; what there is not for them says so
+itself, with `needs`."""
+SHOPPERS_SEND = {
+    **dict.fromkeys(("/v1/search/image", "/search/image", "/classify"), 8 * 2**20),
+    "/v1/search/vector": 64 * 2**10,
+    "/v1/events": 256 * 2**10,
+}
+"""What they may send, and how many bytes of it."""
 NAMELESS_BYTES = 16 * 2**10
 """Of a body, from anyone: enough to sign in with, too little to keep the node busy reading it."""
 
@@ -27,6 +39,9 @@ class Door:
     def __init__(self, app: ASGIApp, *, locked: bool, origins: tuple[str, ...] = ()) -> None:
         self._app = app
         self._for_anyone = BodyLimit(app, body_bytes=NAMELESS_BYTES, upload_bytes=NAMELESS_BYTES)
+        self._for_shoppers = {
+            path: BodyLimit(app, body_bytes=size, upload_bytes=size) for path, size in SHOPPERS_SEND.items()
+        }
         self._locked = locked
         self._origins = frozenset(origins)
 
@@ -41,12 +56,13 @@ class Door:
             except Exception as error:
                 await _refuse(scope, send, replies.known(error))
                 return
-            if caller is None and not _is_open(scope["path"]):
+            if caller is None and not is_open(scope["method"], scope["path"]):
                 await _ask_to_sign_in(scope, headers, send)
                 return
             scope["state"]["caller"] = caller
             if caller is None:
-                await self._for_anyone(scope, receive, send)
+                app = self._for_shoppers.get(scope["path"], self._for_anyone)
+                await app(scope, receive, send)
                 return
         elif scope["type"] == "websocket":
             try:
@@ -77,8 +93,13 @@ class Door:
         return await keeper.admit(headers, scope["scheme"], client[0] if client else "")
 
 
-def _is_open(path: str) -> bool:
-    return path in OPEN or path.startswith(OPEN_FILES)
+def is_open(method: str, path: str) -> bool:
+    """Whether a locked node answers this to anyone."""
+    if path in OPEN or path.startswith(OPEN_FILES):
+        return True
+    if method in {"GET", "HEAD"}:
+        return any(path == room or path.startswith(f"{room}/") for room in SHOP)
+    return method == "POST" and path in SHOPPERS_SEND
 
 
 async def _ask_to_sign_in(scope: Scope, headers: Headers, send: Send) -> None:

@@ -28,13 +28,16 @@ class RateLimit:
         full_at = self._full_at.get(caller, 0.0)
         return max(0.0, full_at + self._seconds - self._slack - self._clock.monotonic())
 
-    def take(self, caller: Hashable) -> float:
-        """As `wait`; and where it is 0, count one request."""
+    def take(self, caller: Hashable, many: int = 1) -> float:
+        """As `wait`; and where it is 0, count one request, or as many as it stands for: all or none.
+
+        More than the burst are never taken.
+        """
         now = self._clock.monotonic()
         full_at = max(self._full_at.pop(caller, 0.0), now)
-        wait = full_at + self._seconds - self._slack - now
+        wait = full_at + many * self._seconds - self._slack - now
         if wait <= 0.0:
-            full_at += self._seconds
+            full_at += many * self._seconds
         self._full_at[caller] = full_at  # the last of the dictionary is the latest to ask
         if len(self._full_at) > MOST:
             del self._full_at[next(iter(self._full_at))]

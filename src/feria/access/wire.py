@@ -14,6 +14,7 @@ class Permission(StrEnum):
     read = "read"  # models and their files, tasks of one's own
     predict = "predict"
     train = "train"  # train and publish; change models of one's own
+    catalog = "catalog"  # write products, categories and pictures; everybody reads them
     watch = "watch"  # metrics, events, how the node is
     administer = "administer"  # tokens, personal data, what others own
 

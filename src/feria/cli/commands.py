@@ -11,7 +11,20 @@ import click
 import typer
 from typer.core import TyperGroup
 
-from feria.cli import doctor, learn, models, node, privacy, tasks, tokens
+from feria.cli import (
+    catalog,
+    doctor,
+    gradio_face,
+    learn,
+    models,
+    node,
+    privacy,
+    searching,
+    shoppers,
+    similar,
+    tasks,
+    tokens,
+)
 from feria.cli.options import HOME_HELP, SIGN_IN_HELP, URL_HELP, remember
 from feria.errors import FeriaError
 
@@ -40,6 +53,11 @@ app.add_typer(node.app)
 app.add_typer(doctor.app)
 app.add_typer(learn.app)
 app.add_typer(models.app, name="models", rich_help_panel="Models")
+catalog.app.add_typer(shoppers.app)
+catalog.app.add_typer(similar.app)
+app.add_typer(catalog.app, name="catalog", rich_help_panel="Shop")
+app.add_typer(searching.app)
+app.add_typer(gradio_face.app)
 app.add_typer(tasks.app, name="tasks", rich_help_panel="Learn and predict")
 app.add_typer(tokens.app, name="tokens", rich_help_panel="Access")
 app.add_typer(privacy.app, name="privacy", rich_help_panel="Access")

@@ -1,4 +1,4 @@
-"""What `feria up` puts on an empty shelf, and how to ask it."""
+"""What `feria up` puts on an empty shelf and into an empty catalogue, and how to ask for it."""
 
 import asyncio
 import json
@@ -6,11 +6,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from feria.access.wire import HOUSE
+from feria.catalog.fair import Good
 from feria.cli import screen
+from feria.cli.fair import begin, draw
 from feria.cli.finding import reaching
 from feria.cli.node_lock import Reach
 from feria.client import AsyncClient
 from feria.errors import FeriaError
+from feria.node import PROCESS_MODULES
+from feria.settings import Settings, WorkerSettings
+from feria.tasks.processes import open_processes
 
 NAME = "breast_cancer"
 CARD = """\
@@ -36,16 +41,30 @@ class Records:
     rows: list[list[Any]]
 
 
-async def show_round(reach: Reach) -> None:
-    """Train the first model where there is none but what comes with feria, and say how to go on."""
+async def show_round(reach: Reach, settings: Settings) -> None:
+    """Bring what is missing of a first model and of the demo fair, and say how to go on; the fair's pictures
+    come last, for they take longest."""
     async with reaching(reach) as client:
         try:
+            bare = await begin(client, settings.catalog.demo_products)
             if all(model.owner == HOUSE for model in await client.models()):
                 await _train(client)
             if any(model.name == NAME for model in await client.models()):
                 _how_to_ask(reach)
+            if bare:
+                await _draw(client, bare, settings.workers)
         except FeriaError as error:  # the node itself goes on
             screen.fail(error)
+
+
+async def _draw(client: AsyncClient, bare: list[Good], workers: WorkerSettings) -> None:
+    screen.say(
+        f"\nThe demo fair is open: {len(bare)} products. Their pictures are being drawn, while you go on."
+    )
+    screen.say('Look for something there, in another terminal: feria search "zapatillas rojas"')
+    async with open_processes(workers, PROCESS_MODULES) as processes:
+        await draw(client, bare, processes, lambda *_: None)
+    screen.say("\nThe demo fair's pictures are all drawn. Find things by one: feria search --image FILE")
 
 
 async def _train(client: AsyncClient) -> None:

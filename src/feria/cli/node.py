@@ -100,7 +100,8 @@ def up(
 
     As `feria serve`; and where nobody has put a model on the shelf yet, a
     first one is trained, on breast cancer records that come with
-    scikit-learn. Prints a line to ask it with.
+    scikit-learn. Prints a line to ask it with. Where nothing is sold yet,
+    the demo fair is opened, as `feria catalog demo` does.
 
     \b
     Example:
@@ -114,7 +115,7 @@ def up(
         from feria.cli.demo import show_round
 
         _banner(settings, reach)
-        await show_round(reach)
+        await show_round(reach, settings)
 
     _serve(settings, show)
 

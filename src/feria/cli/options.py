@@ -87,6 +87,14 @@ ModelArgument = Annotated[
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+OfCategory = Annotated[
+    str | None, typer.Option(metavar="PATH", help="Only of this category, with those below it.")
+]
+OfBrands = Annotated[
+    list[str] | None, typer.Option(metavar="NAME", help="Only of this brand; may be repeated.")
+]
+MinPrice = Annotated[float | None, typer.Option(metavar="N", min=0, help="Lowest price.")]
+MaxPrice = Annotated[float | None, typer.Option(metavar="N", min=0, help="Highest price.")]
 
 
 def model_name(file: str) -> str:

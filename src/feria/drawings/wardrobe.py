@@ -168,7 +168,7 @@ GARMENTS = {
         trainers.trainers,
         "worn",
         foot=0.95,
-        cuts=(Cut("", "", "low"), Cut("", "", "low"), Cut("de bota", "high-top", "high-top")),
+        cuts=(Cut("", "", "low"), Cut("", "", "low"), Cut("de caña alta", "high-top", "high-top")),
     ),
     "boots": Kind(
         "shoes",

@@ -12,11 +12,13 @@ import time
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Callable
 from typing import Any
+from weakref import WeakKeyDictionary
 
-from feria.errors import FeriaError, NotFound
+from feria.errors import FeriaError, NotAModel, NotFound
 from feria.inference.batching import Batcher, open_batcher
-from feria.inference.predictors import AnyPredictor, RowPredictor, load
+from feria.inference.predictors import AnyPredictor, PicturePredictor, RowPredictor, load
 from feria.inference.sessions import Session
+from feria.inference.sights import Sight, SightPredictor
 from feria.registry.shelf import Registry
 from feria.registry.wire import Model
 from feria.settings import InferenceSettings
@@ -38,6 +40,7 @@ class Engine:
         self._metrics = metrics
         self._latest: dict[str, AnyPredictor] = {}
         self._loaded: OrderedDict[tuple[str, int, str], AnyPredictor] = OrderedDict()
+        self._sights: WeakKeyDictionary[AnyPredictor, SightPredictor] = WeakKeyDictionary()
         self._loading = asyncio.Lock()
         self.ready = False
         self._closing = False
@@ -73,6 +76,23 @@ class Engine:
     ) -> "asyncio.Future[Any]":
         """Queue a payload; the future holds `finish(answer)`. Raises `Busy`."""
         return self._batcher.submit(predictor, payload, finish, self._settings.deadline_seconds)
+
+    async def sights(self, name: str, version: int | None = None) -> SightPredictor:
+        """That picture model as one that says what it sees. Raises `NotFound`, or `NotAModel` for one that
+        takes no pictures."""
+        served = await self.predictor(name, version)
+        if not isinstance(served, PicturePredictor):
+            raise NotAModel(f"{served.model.reference} takes no pictures.")
+        sights = self._sights.get(served)
+        if sights is None:
+            sights = await asyncio.to_thread(SightPredictor.beside, served, self._settings)
+            self._sights[served] = sights
+        return sights
+
+    async def see(self, sights: SightPredictor, picture: bytes) -> Sight:
+        """What it sees in one picture. Raises `NotAnImage`, `TooLarge`, `Busy` or `Expired`."""
+        sight: Sight = await self.submit(sights, [picture], lambda answer: answer["predictions"][0])
+        return sight
 
     def check(self, predictor: AnyPredictor) -> None:
         """Raises `Busy` where no payload could be taken now, so that none need be read."""

@@ -188,7 +188,7 @@ class PicturePredictor(_Loaded):
             if not isinstance(answers[at], FeriaError):
                 answers[at]["predictions"].append(self._describe(outputs, row))
 
-    def _describe(self, outputs: dict[str, Array], row: int) -> dict[str, Any]:
+    def _describe(self, outputs: dict[str, Array], row: int) -> Any:
         if self._output.probabilities is None or self._output.labels is None:
             return {name: values[row].tolist() for name, values in outputs.items()}
         probabilities = outputs[self._output.probabilities][row].ravel()

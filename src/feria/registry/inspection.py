@@ -214,7 +214,9 @@ def _outputs(outputs: list[Any], input: ModelInput) -> ModelOutput:
     floats = [one for one in outputs if one.type == "tensor(float)"]
     flat = [one for one in floats if len(one.shape) in {1, 2}]
     wide = [one for one in flat if len(one.shape) == 2 and isinstance(one.shape[1], int) and one.shape[1] > 1]
-    embedding = next((one.name for one in wide if "embed" in one.name.lower()), None)
+    embedding = next(
+        (one.name for one in flat if len(one.shape) == 2 and "embed" in one.name.lower()), None
+    )  # its width may well be left open in the file
     classes = [one for one in wide if one.name != embedding]
     labels = [
         one for one in outputs if one.type in {"tensor(string)", "tensor(int64)"} and len(one.shape) == 1

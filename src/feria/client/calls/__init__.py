@@ -13,8 +13,29 @@ from feria.client.calls.access import (
     whoami,
 )
 from feria.client.calls.call import Call, OnProgress, Rows
+from feria.client.calls.catalog import (
+    categories,
+    picture,
+    product,
+    products,
+    put_category,
+    put_pictures,
+    put_product,
+    put_products,
+    remove_category,
+    remove_product,
+)
 from feria.client.calls.node import ready
+from feria.client.calls.pictures import (
+    search_image,
+    search_image_later,
+    search_model,
+    search_vector,
+    similar,
+)
 from feria.client.calls.predictions import classify, classify_later, predict, predict_later
+from feria.client.calls.recommendations import recommendation_rows, recommendations, tell
+from feria.client.calls.search import complete, reindex, search
 from feria.client.calls.shelf import delete, deprecate, download, model, models, publish, restore, versions
 from feria.client.calls.tasks import cancel, follow, result, task, tasks
 from feria.client.calls.training import Wishes, train, train_later
@@ -25,8 +46,10 @@ __all__ = [
     "Rows",
     "Wishes",
     "cancel",
+    "categories",
     "classify",
     "classify_later",
+    "complete",
     "create_token",
     "delete",
     "deprecate",
@@ -36,15 +59,34 @@ __all__ = [
     "model",
     "models",
     "personal_data",
+    "picture",
     "predict",
     "predict_later",
+    "product",
+    "products",
     "publish",
+    "put_category",
+    "put_pictures",
+    "put_product",
+    "put_products",
     "ready",
+    "recommendation_rows",
+    "recommendations",
+    "reindex",
+    "remove_category",
+    "remove_product",
     "restore",
     "result",
     "revoke_token",
+    "search",
+    "search_image",
+    "search_image_later",
+    "search_model",
+    "search_vector",
+    "similar",
     "task",
     "tasks",
+    "tell",
     "tokens",
     "train",
     "train_later",

@@ -25,7 +25,7 @@ MINUTE = 60.0
 class Call(Generic[A]):
     """One exchange with a node."""
 
-    method: Literal["GET", "POST", "PATCH", "DELETE"]
+    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
     path: str
     reader: Callable[[], Reader[A]]
     query: Mapping[str, Any] = field(default_factory=dict)
