@@ -15,8 +15,8 @@ from sqlalchemy.engine import make_url
 from feria.errors import Busy, Conflict, Unavailable
 from feria.migrations import schema
 from feria.settings import StorageSettings
+from feria.storage import group_commit
 from feria.storage.database import Database, open_database
-from feria.tasks import journal as journals
 from feria.tasks.entries import new_values
 from feria.tasks.journal import Journal, Values, open_journal
 from feria.tasks.wire import TaskState
@@ -125,7 +125,7 @@ async def test_nothing_acknowledged_is_lost_while_the_database_is_away(
     wired: tuple[Database, Wire], how: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     database, wire = wired
-    monkeypatch.setattr(journals, "COMMIT_SECONDS", 0.5)
+    monkeypatch.setattr(group_commit, "COMMIT_SECONDS", 0.5)
     deeds = Deeds()
     async with queue_on(database, tmp_path, deeds) as queue:
         running = [(await queue.submit(order("linger", n))).id for n in range(4)]

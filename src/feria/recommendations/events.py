@@ -1,24 +1,21 @@
-"""Shoppers' events in the database: many with one commit, each once, none beyond its time.
+"""Shoppers' events in the database: many with one commit, each once, none beyond its time."""
 
-Who writes while a commit is under way goes with the next one, as the journal of tasks does it
-(`feria.tasks.journal` says why).
-"""
-
-import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any, NamedTuple, cast
 
 import numpy as np
 from sqlalchemy import Connection, Table, delete, func, insert, select
 from sqlalchemy.exc import IntegrityError
 
-from feria.errors import Busy, Unavailable
+from feria.errors import Busy
 from feria.recommendations.tables import ShopperEventRow
 from feria.recommendations.wire import Kind
 from feria.storage.database import Database
+from feria.storage.group_commit import GroupCommit, open_group_commit
 
 KINDS = tuple(Kind)
 """Their places are what the database holds: new ones go to the end."""
@@ -53,87 +50,17 @@ class Appended(NamedTuple):
     """Of the last row when they were committed."""
 
 
-@dataclass(slots=True, eq=False)
-class _Batch:
-    events: Sequence[Happened]
-    durable: "asyncio.Future[Appended]"
-
-
 class Events:
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, batches: GroupCommit[Sequence[Happened], Appended]) -> None:
         self._database = database
-        self._pending: list[_Batch] = []
-        self._wake = asyncio.Event()
-        self._closing = False
+        self._batches = batches
 
     # ------------------------------------------------------------------- writing
     async def append(self, happened: Sequence[Happened]) -> Appended:
         """Durable on return, all or none. Raises `Busy`, `Unavailable`, `DiskFull`."""
-        if self._closing:
-            raise Unavailable("The node is stopping.")
-        if sum(len(batch.events) for batch in self._pending) + len(happened) > MOST_WAITING:
+        if self._batches.rows_waiting + len(happened) > MOST_WAITING:
             raise Busy("More events come than can be written.", retry_after=1.0)
-        batch = _Batch(happened, asyncio.get_running_loop().create_future())
-        self._pending.append(batch)
-        self._wake.set()
-        return await batch.durable
-
-    async def write(self) -> None:
-        """Commit what comes, until `close`; run by `open_events`."""
-        while True:
-            await self._wake.wait()
-            batches = self._next()
-            if not batches:
-                if self._closing:
-                    return
-                self._wake.clear()
-                continue
-            try:
-                new, number = await self._commit([event for batch in batches for event in batch.events])
-            except Exception as error:
-                for batch in batches:
-                    if not batch.durable.done():
-                        batch.durable.set_exception(error)
-                continue
-            for batch in batches:
-                if not batch.durable.done():
-                    # Of two senders of one event in one commit, the first has brought it.
-                    own = [new.pop(event.id) for event in batch.events if event.id in new]
-                    batch.durable.set_result(Appended(own, number))
-
-    def _next(self) -> list[_Batch]:
-        taken, rows = 0, 0
-        for batch in self._pending:
-            if taken and rows + len(batch.events) > COMMIT_ROWS:
-                break
-            taken, rows = taken + 1, rows + len(batch.events)
-        batches, self._pending = self._pending[:taken], self._pending[taken:]
-        return batches
-
-    async def _commit(self, happened: Sequence[Happened]) -> tuple[dict[str, Happened], int]:
-        once: dict[str, Happened] = {}
-        for event in happened:
-            once.setdefault(event.id, event)
-
-        def write(connection: Connection) -> tuple[dict[str, Happened], int]:
-            ids = list(once)
-            there: set[str] = set()
-            for start in range(0, len(ids), PIECE):
-                some = ids[start : start + PIECE]
-                there.update(connection.scalars(select(events.c.id).where(events.c.id.in_(some))))
-            new = {number: event for number, event in once.items() if number not in there}
-            if new:
-                connection.execute(insert(events), [event._asdict() for event in new.values()])
-            return new, connection.scalar(_LAST) or 0
-
-        for _ in range(TRIES - 1):
-            with contextlib.suppress(IntegrityError):  # another node was first; it is there the next time
-                return await self._database.write(write)
-        return await self._database.write(write)
-
-    def close(self) -> None:
-        self._closing = True
-        self._wake.set()
+        return await self._batches.write(happened, rows=len(happened))
 
     # ------------------------------------------------------------------- reading
     async def newest_of(self, shopper: str, limit: int) -> list[tuple[datetime, int, int]]:
@@ -218,12 +145,34 @@ class Log:
     shoppers: list[str]
 
 
+async def _commit(database: Database, batches: Sequence[Sequence[Happened]]) -> list[Appended]:
+    once: dict[str, Happened] = {}
+    for event in (event for batch in batches for event in batch):
+        once.setdefault(event.id, event)
+
+    def write(connection: Connection) -> tuple[dict[str, Happened], int]:
+        ids = list(once)
+        there: set[str] = set()
+        for start in range(0, len(ids), PIECE):
+            some = ids[start : start + PIECE]
+            there.update(connection.scalars(select(events.c.id).where(events.c.id.in_(some))))
+        new = {number: event for number, event in once.items() if number not in there}
+        if new:
+            connection.execute(insert(events), [event._asdict() for event in new.values()])
+        return new, connection.scalar(_LAST) or 0
+
+    for tries in range(TRIES):
+        try:
+            new, number = await database.write(write)
+            break
+        except IntegrityError:  # another node was first; it is there the next time
+            if tries == TRIES - 1:
+                raise
+    # Of two senders of one event in one commit, the first has brought it.
+    return [Appended([new.pop(one.id) for one in batch if one.id in new], number) for batch in batches]
+
+
 @contextlib.asynccontextmanager
 async def open_events(database: Database) -> AsyncGenerator[Events]:
-    kept = Events(database)
-    writing = asyncio.create_task(kept.write())
-    try:
-        yield kept
-    finally:
-        kept.close()
-        await writing
+    async with open_group_commit(partial(_commit, database), COMMIT_ROWS) as batches:
+        yield Events(database, batches)

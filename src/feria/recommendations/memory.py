@@ -25,6 +25,8 @@ NEWEST = 250_000
 """Events that answers and training rest on."""
 PAGE = 200
 """Products, or events, taken in before others get a turn."""
+GATHER_SECONDS = 0.2
+"""For which changes of the catalogue are gathered; an event of a product not yet known does not wait."""
 LOOK_EVERY = 30.0
 """Seconds between two looks for products that other nodes changed."""
 SWEEP_EVERY = HOUR
@@ -90,6 +92,8 @@ class Memory:
                 log.warning("Recommendations rest on what was known before: %s", error.message)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._changed.wait(), LOOK_EVERY)
+            if self._changed.is_set() and not self._closing:
+                await asyncio.sleep(GATHER_SECONDS)
 
     def look(self) -> None:
         """Told that the catalogue has changed."""

@@ -27,9 +27,10 @@ from feria.errors import (
 )
 from feria.events.bus import EventBus
 from feria.settings import TaskSettings
+from feria.storage.group_commit import COMMIT_SECONDS
 from feria.tasks.entries import Entry, as_task, error_bytes
 from feria.tasks.files import TaskFiles
-from feria.tasks.journal import COMMIT_SECONDS, Journal, Values
+from feria.tasks.journal import Journal, Values
 from feria.tasks.queue import RESULT_BYTES, Deed, Work
 from feria.tasks.slots import Slots
 from feria.tasks.wire import TaskState
