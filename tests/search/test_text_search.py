@@ -86,6 +86,15 @@ async def test_a_category_that_gets_another_title_is_found_by_it(catalog: Catalo
         assert await skus(search, "hogar") == []
 
 
+async def test_who_has_put_a_product_finds_it_at_once(catalog: Catalog, tmp_path: Path) -> None:
+    async with opened(catalog, tmp_path) as search:
+        for n in range(5):
+            await catalog.put(draft(f"P-{n}", title={"es": f"lámpara número{n}"}))
+            assert [hit.product.sku for hit in (await search.search(f"número{n}")).hits] == [f"P-{n}"]
+            await catalog.remove(f"P-{n}")
+            assert (await search.search(f"número{n}")).total == 0
+
+
 async def test_what_changed_while_nobody_looked_is_caught_up_without_a_new_index(
     catalog: Catalog, tmp_path: Path
 ) -> None:

@@ -35,6 +35,10 @@ def _silently(doing: str, done: float) -> None: ...
 
 POLL_SECONDS = 1.0
 """Between two looks for changes that other nodes made."""
+GATHER_SECONDS = 0.1
+"""For which commits are gathered before they are applied together, as long as nobody searches."""
+OWN_SECONDS = 0.5
+"""At most, that a search waits for what was committed here before it came."""
 BATCH = 2000
 """Products of one step."""
 KEPT_CHANGES = 100_000
@@ -57,12 +61,31 @@ class Indexer:
         self._checked = False
         self._forgotten = 0
         self._step = asyncio.Condition()
-        catalog.subscribe(self._wake.set)
+        self._own = self._own_seen = 0
+        """Commits made here, and how many of them the last look has met."""
+        self._hurry = asyncio.Event()
+        catalog.subscribe(self._committed)
+
+    def _committed(self) -> None:
+        self._own += 1
+        self._wake.set()
+
+    async def own_applied(self) -> None:
+        """Wait until the index holds what this process has committed by now, so that who has put a product
+        finds it; not for long, and not where the index cannot be written."""
+        own = self._own
+        if self._own_seen >= own or self._index is None:
+            return
+        self._hurry.set()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(OWN_SECONDS), self._step:
+                await self._step.wait_for(lambda: self._own_seen >= own)
 
     async def caught_up(self) -> None:
         """Wait until the index holds all that the catalogue has committed by now; forever, where another
         process writes it."""
         last = await self._catalog.last_change()
+        self._hurry.set()
         async with self._step:
             await self._step.wait_for(lambda: self._applied >= last)
 
@@ -87,6 +110,8 @@ class Indexer:
         trouble = ""
         while not self._closing:
             self._wake.clear()
+            self._hurry.clear()
+            own = self._own
             try:
                 async with self._turn:
                     await self._follow()
@@ -100,14 +125,19 @@ class Indexer:
             except Exception:
                 log.exception("A bug of ours: the search index could not follow the catalogue.")
             settled.set()
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), POLL_SECONDS)
+            async with self._step:
+                self._own_seen = own
+                self._step.notify_all()
+            await _set_within(self._wake, POLL_SECONDS)
+            if self._wake.is_set() and not self._closing:
+                await _set_within(self._hurry, GATHER_SECONDS)
         settled.set()
 
     async def close(self, running: "asyncio.Task[None]") -> None:
         # Not cancelled: that might hit it between a statement and its commit.
         self._closing = True
         self._wake.set()
+        self._hurry.set()
         await running
         await self._in_thread(self._drop_writer)
         self._thread.shutdown()
@@ -266,6 +296,11 @@ def _finish(writer: tantivy.IndexWriter, applied: int) -> None:
         writer.add_document(marker(applied))
         writer.commit()
         writer.wait_merging_threads()
+
+
+async def _set_within(event: asyncio.Event, seconds: float) -> None:
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(event.wait(), seconds)
 
 
 def _titles(categories: Sequence[Category]) -> dict[str, Words]:

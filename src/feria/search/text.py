@@ -157,6 +157,8 @@ class TextSearch:
         return _Answer(found, index.counts(query, filters) if counted else None, marks, corrected)
 
     async def _ask(self, question: Callable[[TextIndex], T]) -> T:
+        await self.indexer.own_applied()
+
         def answer() -> T:
             return question(self._current())
 
