@@ -1,6 +1,6 @@
 """Train the network that knows products and finds similar ones, and write the files that ship.
 
-    python -m training.products               from the shared data: an hour or two on two cores
+    python -m training.products               from the shared data: an hour on two cores that know bfloat16
     python -m training.products --epochs 2    to see that it runs
 
 It can be stopped and started again: it goes on from its last checkpoint.
@@ -30,7 +30,7 @@ SIDE, TEACHERS_SIDE = 96, 128
 """The pictures are augmented at the teacher's size and then reduced, so that both see the same."""
 STAGES = ((24, 1), (48, 2), (96, 2), (192, 1))
 EMBEDDING = 256
-EPOCHS = 28
+EPOCHS = 60
 PLAN = Plan(epochs=EPOCHS, batch=128, sides=((0.6, 64), (0.4, 96)))
 DROPOUT = 0.1
 MEAN, SCALE = 127.5, 1 / 64
@@ -96,7 +96,7 @@ def labelled(examples: Examples) -> teachers.Loss:
 
     def loss(teacher: nn.Module, indices: Tensor, generator: Generator) -> Tensor:
         x, y = shown(examples, indices, generator)
-        return functional.cross_entropy(teacher(x)[0], y)
+        return functional.cross_entropy(teacher(x)[0].float(), y)
 
     return loss
 

@@ -16,6 +16,7 @@ from rich.progress import track
 from torch import Generator, Tensor, nn
 
 from training.backbone import Backbone
+from training.loop import quicker
 
 FILE = "mobilenet_v2_1.0_224_u8w.onnx"
 VECTOR = 1280
@@ -62,12 +63,19 @@ def taught(
     steps = EPOCHS * (len(weights) // batch)
     generator = torch.Generator(where).manual_seed(seed)
     drawing = torch.Generator().manual_seed(seed)
+
+    def seen(indices: Tensor, precision: torch.dtype) -> Tensor:
+        with torch.autocast(where.type, precision, enabled=precision != torch.float32):
+            return loss(teacher, indices, generator)
+
+    first = torch.arange(batch, device=where) % len(weights)
+    precision = quicker(lambda precision: seen(first, precision).backward(), where)
     for step in track(range(steps), "teaching the teacher"):
         at = step / steps
         for group in optimiser.param_groups:
             group["lr"] = group["highest"] * min(1.0, 20 * at) * 0.5 * (1 + math.cos(math.pi * at))
         indices = torch.multinomial(weights, batch, True, generator=drawing).to(where)
-        value = loss(teacher, indices, generator)
+        value = seen(indices, precision)
         optimiser.zero_grad(set_to_none=True)
         value.backward()
         optimiser.step()
