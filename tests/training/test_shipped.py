@@ -70,7 +70,7 @@ def test_faces_are_read(emotions: ort.InferenceSession, shared_data: Path) -> No
     probabilities = answers(emotions, faces.pixels[held, None])["probabilities"]
     said = probabilities.argmax(1)
     counts = measures.confusion(said, truth[held], len(ferplus.EMOTIONS))
-    assert measures.accuracy(said, truth[held]) >= 0.83
+    assert measures.accuracy(said, truth[held]) >= 0.84
     assert measures.macro_recall(counts) >= 0.68
     assert measures.calibration_error(probabilities, truth[held]) <= 0.05
 
@@ -86,9 +86,9 @@ def test_clothes_are_named_and_found(products: ort.InferenceSession, shared_data
     asked, known = (answers(products, part.pixels.transpose(0, 3, 1, 2)) for part in (held, gallery))
     assert np.allclose(np.linalg.norm(asked["embedding"], axis=1), 1, atol=1e-3)
     near = measures.nearest(asked["embedding"], known["embedding"], 10)
-    assert measures.accuracy(asked["probabilities"].argmax(1), held.labels) >= 0.85
-    assert measures.precision_at(1, near, gallery.labels, held.labels) >= 0.85
-    assert measures.precision_at(10, near, gallery.labels, held.labels) >= 0.85
+    assert measures.accuracy(asked["probabilities"].argmax(1), held.labels) >= 0.88
+    assert measures.precision_at(1, near, gallery.labels, held.labels) >= 0.88
+    assert measures.precision_at(10, near, gallery.labels, held.labels) >= 0.88
     assert measures.calibration_error(asked["probabilities"], held.labels) <= 0.06
 
 
@@ -97,7 +97,7 @@ def test_drawings_are_named_and_what_is_no_product_is_not(products: ort.Inferenc
     below = metadata(products).output.unsure_below
     known = drawn.fresh(labels, side, each=2)
     said = answers(products, known.pixels.transpose(0, 3, 1, 2))["probabilities"]
-    assert measures.accuracy(said.argmax(1), known.labels) >= 0.8
+    assert measures.accuracy(said.argmax(1), known.labels) >= 0.95
     for strange in (drawn.unknown(side, each=5), drawn.nothings(side, 40)):
         probabilities = answers(products, strange.transpose(0, 3, 1, 2))["probabilities"]
         assert (probabilities.max(1) < below).mean() >= 0.7
