@@ -155,7 +155,7 @@ def test_a_boundary_between_two_neighbouring_floats_stays_between_them() -> None
 
 def test_thresholds_are_rounded_down() -> None:
     exact = np.array([0.1, -0.1, 0.5, 1e-46, np.inf, 3.0])
-    down = estimators._down_to_float32(exact)
+    down = estimators.down_to_float32(exact)
     assert (down <= exact).all()
     assert (down.astype(np.float32) == down).all()
     assert down[[2, 4, 5]].tolist() == [0.5, np.inf, 3.0]

@@ -42,7 +42,7 @@ def build(table: Table, order: TrainingOrder, kind: Kind) -> Dataset:
     notes = list(table.notes)
     chosen = _chosen(table, order, target_column, notes)
     for column in [*chosen, values]:
-        _refuse_beyond_float32(column, table.first)
+        refuse_beyond_float32(column, table.first)
     known = values.is_not_null()
     rows = int(known.sum())
     if rows == 0:
@@ -84,7 +84,7 @@ def _chosen(table: Table, order: TrainingOrder, target: str, notes: list[str]) -
         raise Invalid("A column is named twice in `features`.")
     chosen = []
     for name in names:
-        reason = _useless(frame[name])
+        reason = useless(frame[name])
         if reason and order.features:
             raise Invalid(f"Nothing can be learned from '{name}': {reason}.", column=name)
         if reason:
@@ -96,7 +96,8 @@ def _chosen(table: Table, order: TrainingOrder, target: str, notes: list[str]) -
     return chosen
 
 
-def _useless(column: pl.Series) -> str | None:
+def useless(column: pl.Series) -> str | None:
+    """Why nothing can be learned from it; None when something can."""
     if column.dtype == pl.String:
         different = column.n_unique()
         if different > MAX_CATEGORIES and 2 * different > len(column) - column.null_count():
@@ -108,7 +109,8 @@ def _useless(column: pl.Series) -> str | None:
     return None
 
 
-def _refuse_beyond_float32(column: pl.Series, first: int) -> None:
+def refuse_beyond_float32(column: pl.Series, first: int) -> None:
+    """Raises `Invalid` with the row, counted from `first`."""
     if not column.dtype.is_numeric():
         return
     wrong = (column.cast(pl.Float64).abs() > LARGEST).fill_null(False)

@@ -71,11 +71,15 @@ def fit(chosen: Chosen, x: Array, target: Target, seed: int, progress: Progress)
     """`x` is float32 `[rows, columns]`. scikit-learn's own warnings, as on convergence, pass through."""
     if target.task == "classification":
         return Fitted(_fit(chosen, x, target.values, False, seed, progress))
-    middle = float(np.float32(target.values.mean()))
-    spread = target.values.std()
-    size = float(np.exp2(np.clip(np.round(np.log2(spread)), -100, 100))) if spread > 0 else 1.0
+    middle, size = unit(target.values.mean(), target.values.std())
     y = (target.values - middle) / size
     return Fitted(_fit(chosen, x, y, True, seed, progress), middle, size)
+
+
+def unit(mean: float, deviation: float) -> tuple[float, float]:
+    """Middle and size of the unit in which numbers of that mean and deviation are learned."""
+    size = float(np.exp2(np.clip(np.round(np.log2(deviation)), -100, 100))) if deviation > 0 else 1.0
+    return float(np.float32(mean)), size
 
 
 def _fit(chosen: Chosen, x: Array, y: Array, regression: bool, seed: int, progress: Progress) -> Any:
@@ -167,7 +171,7 @@ def _boosting(chosen: BoostingSettings, x: Array, y: Array, regression: bool, se
     boosted = make(**given, min_samples_leaf=leaf, early_stopping=stop, random_state=seed).fit(x, y)
     for predictors in boosted._predictors:
         for tree in predictors:
-            tree.nodes["num_threshold"] = _down_to_float32(tree.nodes["num_threshold"])
+            tree.nodes["num_threshold"] = down_to_float32(tree.nodes["num_threshold"])
     return boosted
 
 
@@ -177,7 +181,7 @@ def _can_leave_out(y: Array) -> bool:
     return bool(counts.min() >= 2 and len(counts) <= len(y) // 10)
 
 
-def _down_to_float32(thresholds: Array) -> Array:
+def down_to_float32(thresholds: Array) -> Array:
     """The largest float32 below. `x <= threshold` stays what it was for every float32 x, and the graph,
     which knows only float32, asks the same."""
     with np.errstate(over="ignore"):

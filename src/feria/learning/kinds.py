@@ -16,6 +16,19 @@ class Chosen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
+def choose(name: str, settings: type[Chosen], given: Mapping[str, Any]) -> Chosen:
+    """Settings of the thing of that name. Raises `Invalid` for one it does not have or cannot take."""
+    try:
+        return settings.model_validate(given)
+    except ValidationError as error:
+        fault = error.errors(include_url=False, include_input=False)[0]
+        setting = str(fault["loc"][0])
+        if fault["type"] == "extra_forbidden":
+            known = ", ".join(settings.model_fields) or "none"
+            raise Invalid(f"{name} has no setting '{setting}'; it has {known}.", setting=setting) from None
+        raise Invalid(f"The setting '{setting}' of {name}: {fault['msg']}.", setting=setting) from None
+
+
 class NothingToSet(Chosen):
     pass
 
@@ -73,15 +86,7 @@ class Kind:
 
     def choose(self, given: Mapping[str, Any]) -> Chosen:
         """Raises `Invalid` for a setting this kind does not have, or a value it cannot take."""
-        try:
-            return self.settings.model_validate(given)
-        except ValidationError as error:
-            fault = error.errors(include_url=False, include_input=False)[0]
-            name = str(fault["loc"][0])
-            if fault["type"] == "extra_forbidden":
-                known = ", ".join(self.settings.model_fields) or "none"
-                raise Invalid(f"{self.name} has no setting '{name}'; it has {known}.", setting=name) from None
-            raise Invalid(f"The setting '{name}' of {self.name}: {fault['msg']}.", setting=name) from None
+        return choose(self.name, self.settings, given)
 
 
 KINDS: dict[str, Kind] = {

@@ -5,7 +5,8 @@ grown on. So medians and means are float32 and scales are powers of two: then ne
 both rounds where the other does not.
 """
 
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
 
 import numpy as np
 import polars as pl
@@ -26,22 +27,45 @@ class Preprocessing:
 
     def __init__(self, kind: Kind, frame: pl.DataFrame, numbers: int) -> None:
         """`frame` has `numbers` columns of Float32, then the texts."""
-        places = list(range(frame.width))
-        steps: list[tuple[str, Any, list[int]]] = []
-        if numbers:
-            steps.append(("numbers", _for_numbers(kind), places[:numbers]))
-        if texts := places[numbers:]:
-            categories = [_categories(frame[:, at]) for at in texts]
-            steps.append(("texts", _one_hot(categories), texts))
-        self.transformer = ColumnTransformer(steps, sparse_threshold=0)
+        categories = [_categories(frame[:, at]) for at in range(numbers, frame.width)]
+        self.transformer = _transformer(kind, numbers, categories)
         self.transformer.fit(frame)
         if numbers and not kind.takes_missing:
             _round(self.transformer.named_transformers_["numbers"])
+
+    @classmethod
+    def agreed(
+        cls, kind: Kind, numbers: Mapping[str, tuple[float, float]], texts: Mapping[str, Sequence[str]]
+    ) -> Self:
+        """From what is known of rows that nobody here has seen: mean and deviation of each column of
+        numbers, categories of each of texts. Missing numbers become the mean."""
+        made = cls.__new__(cls)
+        categories = [np.array(known, dtype=object) for known in texts.values()]
+        made.transformer = _transformer(kind, len(numbers), categories)
+        means = [pl.Series(name, [mean], pl.Float32) for name, (mean, _) in numbers.items()]
+        # One row gives it its shape, and the means.
+        made.transformer.fit(pl.DataFrame([*means, *(pl.Series(name, [""]) for name in texts)]))
+        if numbers and not kind.takes_missing:
+            steps = made.transformer.named_transformers_["numbers"]
+            if kind.scaled:
+                steps[1].scale_ = np.array([deviation for _, deviation in numbers.values()])
+            _round(steps)
+        return made
 
     def apply(self, frame: pl.DataFrame) -> Matrix:
         """float32 `[rows, width]`."""
         matrix: Matrix = np.ascontiguousarray(self.transformer.transform(frame), np.float32)
         return matrix
+
+
+def _transformer(kind: Kind, numbers: int, categories: list[Any]) -> ColumnTransformer:
+    steps: list[tuple[str, Any, list[int]]] = []
+    if numbers:
+        steps.append(("numbers", _for_numbers(kind), list(range(numbers))))
+    if categories:
+        places = list(range(numbers, numbers + len(categories)))
+        steps.append(("texts", _one_hot(categories), places))
+    return ColumnTransformer(steps, sparse_threshold=0)
 
 
 def _for_numbers(kind: Kind) -> Pipeline | str:

@@ -85,7 +85,7 @@ def read_target(column: pl.Series, kind: Kind, wanted: str) -> Target:
     order (`wanted` is its task) cannot be had with it."""
     task = kind.tasks[0] if wanted == "auto" and len(kind.tasks) == 1 else wanted
     if task == "auto":
-        task = "classification" if _is_classes(column) else "regression"
+        task = "classification" if is_classes(column) else "regression"
     if task not in kind.tasks:
         other = "classes" if kind.tasks == ("classification",) else "numbers"
         raise Invalid(f"{kind.name} predicts {other}; choose another kind for {task}.")
@@ -94,7 +94,8 @@ def read_target(column: pl.Series, kind: Kind, wanted: str) -> Target:
     return _classes(column, kind)
 
 
-def _is_classes(column: pl.Series) -> bool:
+def is_classes(column: pl.Series) -> bool:
+    """Whether its values, none of them missing, are rather classes than numbers."""
     return not column.dtype.is_numeric() or (_is_whole(column) and _are_few(column))
 
 
@@ -115,7 +116,7 @@ def _numbers(column: pl.Series, kind: Kind) -> Values:
 def _classes(column: pl.Series, kind: Kind) -> Target:
     labels = column.unique().sort()
     if len(labels) < 2:
-        said = _label(labels[0])
+        said = label(labels[0])
         raise Invalid(f"There is one class only, {said!r}: nothing to tell apart.")
     repeated = 2 * len(labels) <= len(column)
     whole = column.dtype.is_numeric() and _is_whole(column)
@@ -127,10 +128,11 @@ def _classes(column: pl.Series, kind: Kind) -> Target:
             "expression such as COLUMN>NUMBER."
         )
     values = column.replace_strict(labels, range(len(labels)), return_dtype=pl.Int64)
-    return Target("classification", values.to_numpy(), tuple(_label(label) for label in labels))
+    return Target("classification", values.to_numpy(), tuple(label(one) for one in labels))
 
 
-def _label(value: Any) -> Label:
+def label(value: Any) -> Label:
+    """What a class is called whose rows hold that value."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
