@@ -10,7 +10,7 @@ MAKEFLAGS += --no-print-directory
 BIN := .venv/bin
 READY := .venv/ready
 CONSTRAINTS := --constraint constraints.txt --build-constraint constraints.txt
-PROJECT := --editable '.[postgresql,mariadb,redis,otel]' --group dev
+PROJECT := --editable '.[postgresql,mariadb,redis,otel,xgboost]' --group dev
 ARGS :=
 
 # Able to run feria and to make an environment; the first of these that is.
@@ -51,7 +51,7 @@ training: $(READY) ## Install PyTorch beside the project, for training/ alone
 	@echo "Now, for instance: $(BIN)/python -m training.emotions --help"
 
 pins: $(READY) ## Show that constraints.txt still resolves, Flower included (installs nothing)
-	@$(BIN)/python -m pip install -qq --dry-run --ignore-installed $(CONSTRAINTS) $(PROJECT) 'flwr>=1.41'
+	@$(BIN)/python -m pip install -qq --dry-run --ignore-installed $(CONSTRAINTS) $(PROJECT)
 	@$(BIN)/python -m pip check
 
 dist: $(READY) ## Build the wheel and the source archive into dist/

@@ -26,6 +26,8 @@ SCRIPTS = (
     "text_search",
     "picture_search",
     "recommendations",
+    "fed_round",
+    "fed_accuracy",
 )
 
 

@@ -1,6 +1,6 @@
 """Train the network that reads an expression from a face, and write the files that ship.
 
-    python -m training.emotions               from the shared data: half an hour on two cores that know bfloat16
+    python -m training.emotions               half an hour on two cores that know bfloat16
     python -m training.emotions --epochs 2    to see that it runs
 
 It can be stopped and started again: it goes on from its last checkpoint.

@@ -1,6 +1,6 @@
 """Train the network that knows products and finds similar ones, and write the files that ship.
 
-    python -m training.products               from the shared data: an hour on two cores that know bfloat16
+    python -m training.products               an hour on two cores that know bfloat16
     python -m training.products --epochs 2    to see that it runs
 
 It can be stopped and started again: it goes on from its last checkpoint.

@@ -16,7 +16,8 @@ from feria.access.exposure import is_locked
 from feria.access.needs import needs
 from feria.access.wire import Permission
 from feria.catalog import routes as catalog
-from feria.compat import nodo, tienda
+from feria.compat import nodo, tienda, tracking
+from feria.federation import routes as federation
 from feria.inference import routes as inference
 from feria.inference.engine import Engine
 from feria.learning import routes as learning
@@ -81,8 +82,10 @@ def create_api(settings: Settings) -> FastAPI:
         search,
         picture_routes,
         recommendations,
+        federation,
         nodo,
         tienda,
+        tracking,
         watching,
         events,
     ):

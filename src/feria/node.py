@@ -22,6 +22,10 @@ from feria.errors import FeriaError, Unavailable
 from feria.events.bus import EventBus
 from feria.events.process import ProcessBus
 from feria.faces.finder import Faces, open_faces
+from feria.federation.clients import Clients
+from feria.federation.embedded import EmbeddedEngine
+from feria.federation.engine import FederationEngine
+from feria.federation.jobs import Jobs, open_jobs
 from feria.inference import tasks as inference
 from feria.inference.engine import Engine, open_engine
 from feria.learning import tasks as learning
@@ -131,6 +135,32 @@ async def open_node(settings: Settings) -> AsyncGenerator[Node]:
         ):
             tasks.handle(kind, deed if traces is None else traces.following(kind, deed))
         await tasks.resume()
+        federation = settings.federation
+        job_processes = await stack.enter_async_context(
+            open_processes(
+                settings.workers.model_copy(update={"parallel": federation.parallel}),
+                PROCESS_MODULES,
+                with_children=True,
+            )
+        )
+        federation_engine: FederationEngine = EmbeddedEngine(
+            job_processes, settings.learning, home / "flower", settings.workers.parallel
+        )
+        clients = Clients(database, processes, settings.learning, clock, home / "federation" / "clients")
+        await clients.open()
+        jobs = await stack.enter_async_context(
+            open_jobs(
+                database,
+                clients,
+                registry,
+                federation_engine,
+                bus,
+                clock,
+                federation,
+                home / "federation" / "jobs",
+            )
+        )
+        metrics.gauge("feria_jobs", "Federated jobs that have not ended.", jobs.counts, "state")
         grace = settings.storage.orphan_grace_seconds
         await stack.enter_async_context(_collecting(blobs, registry, catalog, grace))
         parts = {
@@ -144,7 +174,13 @@ async def open_node(settings: Settings) -> AsyncGenerator[Node]:
             Sessions: sessions,
             Keeper: Keeper(tokens, sessions, settings.access, clock),
             Privacy: Privacy(
-                {"access": tokens, "tasks": tasks, "models": registry, "recommendations": recommender}
+                {
+                    "access": tokens,
+                    "tasks": tasks,
+                    "federation": jobs,
+                    "models": registry,
+                    "recommendations": recommender,
+                }
             ),
             Blobs: blobs,
             Processes: processes,
@@ -160,6 +196,9 @@ async def open_node(settings: Settings) -> AsyncGenerator[Node]:
             Labels: labels,
             PictureSearch: picture_search,
             Recommender: recommender,
+            Clients: clients,
+            FederationEngine: federation_engine,
+            Jobs: jobs,
         }
         await stack.enter_async_context(measuring_lag(metrics.lag))
         if settings.registry.shipped:

@@ -271,6 +271,21 @@ class RecommendationSettings(Group):
     )
 
 
+class FederationSettings(Group):
+    """Clients that train together."""
+
+    parallel: int = Field(default=2, ge=1, description="Jobs that run at once; others wait their turn.")
+    offline_seconds: float = Field(
+        default=30.0,
+        gt=0,
+        description="Time without a sign of life after which a client that is asked something is offline.",
+    )
+    slow_seconds: float = Field(
+        default=30.0, gt=0, description="Time in answering after which a client is slow: a straggler."
+    )
+    resume: bool = Field(default=True, description="Go on with the jobs that an earlier run left unfinished.")
+
+
 class Settings(BaseSettings):
     model_config = SettingsConfigDict(
         env_prefix="FERIA_",
@@ -296,3 +311,4 @@ class Settings(BaseSettings):
     catalog: CatalogSettings = CatalogSettings()
     search: SearchSettings = SearchSettings()
     recommendations: RecommendationSettings = RecommendationSettings()
+    federation: FederationSettings = FederationSettings()

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, text
 import feria.access.tables
 import feria.catalog.tables
 import feria.cluster.tables
+import feria.federation.tables
 import feria.migrations
 import feria.recommendations.tables
 import feria.tasks.tables
@@ -21,6 +22,7 @@ from feria.storage.rows import Row
 assert feria.access.tables  # their tables are part of the schema
 assert feria.catalog.tables
 assert feria.cluster.tables
+assert feria.federation.tables
 assert feria.recommendations.tables
 assert feria.tasks.tables
 

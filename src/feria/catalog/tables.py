@@ -5,10 +5,7 @@ from datetime import datetime
 from sqlalchemy import ForeignKey, Index, Integer, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from feria.storage.rows import Moment, Row, blob, counter, key
-
-identity = counter().with_variant(Integer(), "sqlite")
-"""A number the database gives; SQLite counts INTEGER keys only."""
+from feria.storage.rows import Moment, Row, blob, counter, identity, key
 
 
 class CategoryRow(Row):

@@ -13,13 +13,16 @@ from typer.core import TyperGroup
 
 from feria.cli import (
     catalog,
+    clients,
     doctor,
     gradio_face,
+    jobs,
     learn,
     models,
     node,
     privacy,
     searching,
+    shopcart,
     shoppers,
     similar,
     tasks,
@@ -58,6 +61,9 @@ catalog.app.add_typer(similar.app)
 app.add_typer(catalog.app, name="catalog", rich_help_panel="Shop")
 app.add_typer(searching.app)
 app.add_typer(gradio_face.app)
+app.add_typer(jobs.app, name="jobs", rich_help_panel="Federation")
+app.add_typer(clients.app, name="clients", rich_help_panel="Federation")
+app.add_typer(shopcart.app, name="shopcart", rich_help_panel="Federation")
 app.add_typer(tasks.app, name="tasks", rich_help_panel="Learn and predict")
 app.add_typer(tokens.app, name="tokens", rich_help_panel="Access")
 app.add_typer(privacy.app, name="privacy", rich_help_panel="Access")

@@ -50,8 +50,13 @@ def describe(model: Model, versions: Iterable[Model]) -> None:
         screen.show("", columns)
     measured(model)
     if model.trained_from:
-        origin = {name: value for name, value in model.trained_from.items() if name != "notes"}
+        origin = {
+            name: value for name, value in model.trained_from.items() if name not in {"notes", "history"}
+        }
         screen.show("", "Trained from", _pairs(origin))
+    match model.trained_from.get("history"):
+        case [{"round": _}, *_] as rounds:
+            screen.show("", _history(rounds))
     if model.card:
         screen.show("", Markdown(model.card))
 
@@ -98,6 +103,15 @@ def confusion(labels: list[Any], counts: list[Any]) -> list[Any]:
     return ["Most often taken for another:" if mistakes else "No row was taken for another class.", table]
 
 
+def _history(rounds: list[Any]) -> Table:
+    """How each round of a federated training ended."""
+    names = list(rounds[-1])
+    table = screen.table(*names, right=tuple(names))
+    for one in rounds:
+        table.add_row(*(_plain(one.get(name)) for name in names))
+    return table
+
+
 def _pairs(facts: Mapping[str, Any]) -> Table:
     table = Table.grid(padding=(0, 2, 0, 0))
     table.add_column(style="dim")
@@ -121,6 +135,10 @@ def _plain(value: Any) -> str:
             return "–"
         case dict():
             return ", ".join(f"{name} {_plain(inner)}" for name, inner in value.items())
+        case [{"name": _}, *_]:
+            names = [str(one["name"]) for one in value]
+            more = f" and {len(names) - MANY:,} more" if len(names) > MANY else ""
+            return f"{len(names):,}: {', '.join(names[:MANY])}{more}"
         case list() | tuple():
             return f"[{', '.join(_plain(inner) for inner in value)}]"
         case _:

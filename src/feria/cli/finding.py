@@ -66,7 +66,9 @@ async def open_client(
         # What a node had left to do, or does when it starts, waits for a node.
         tasks = settings.tasks.model_copy(update={"resume": False, "grace_seconds": 0.0})
         registry = settings.registry.model_copy(update={"shipped": False})
-        app = create_app(settings.model_copy(update={"tasks": tasks, "registry": registry}))
+        federation = settings.federation.model_copy(update={"resume": False})
+        update = {"tasks": tasks, "registry": registry, "federation": federation}
+        app = create_app(settings.model_copy(update=update))
         async with (
             opened(app) as state,
             AsyncClient(

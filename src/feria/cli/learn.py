@@ -7,7 +7,7 @@ import typer
 
 from feria.cli import screen
 from feria.cli.finding import speak
-from feria.cli.options import Json, ModelArgument, NodeCommand, model_name, read_text
+from feria.cli.options import Json, ModelArgument, NodeCommand, model_name, read_text, settings_said
 
 if TYPE_CHECKING:
     from feria.client import AsyncClient
@@ -93,7 +93,7 @@ def train(
     if not called:
         raise Invalid(f"No name for a model can be made of {data}; give one with --name.")
     chosen: Any = task
-    settings = dict(_setting(one) for one in set_ or [])
+    settings = settings_said(set_)
     text = read_text(card) if card is not None else None
     only = None if features is None else [column.strip() for column in features.split(",")]
 
@@ -174,15 +174,3 @@ def predict(
     from feria.cli.picturing import classify_pictures
 
     classify_pictures(model, pictures, top, json)
-
-
-def _setting(text: str) -> tuple[str, Any]:
-    import json
-
-    name, equals, value = text.partition("=")
-    if not equals or not name:
-        raise typer.BadParameter(f"--set takes NAME=VALUE, like max_depth=3: '{text}' is none.")
-    try:
-        return name, json.loads(value)
-    except ValueError:
-        return name, value

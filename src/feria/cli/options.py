@@ -105,6 +105,23 @@ def model_name(file: str) -> str:
     return re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-._")[:64]
 
 
+def settings_said(texts: list[str] | None) -> dict[str, Any]:
+    """Of `NAME=VALUE` each; a value is JSON, and text where it is none."""
+    return dict(_setting(text) for text in texts or [])
+
+
+def _setting(text: str) -> tuple[str, Any]:
+    import json
+
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        raise typer.BadParameter(f"--set takes NAME=VALUE, like max_depth=3: '{text}' is none.")
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value
+
+
 def read_text(file: Path) -> str:
     try:
         return file.read_text(encoding="utf-8-sig")

@@ -23,6 +23,7 @@ from feria.errors import (
     Unavailable,
     revive,
 )
+from feria.federation.jobs_wire import JobState
 from feria.registry.wire import Model
 from feria.tasks.wire import Task
 
@@ -156,6 +157,28 @@ class Followed(Reader[Task]):
         return self._task
 
 
+class FollowedJob(Reader[JobState]):
+    """Server-sent events, each with its id; the answer is the state in which they leave the job."""
+
+    def __init__(self, on_event: Callable[[int, Mapping[str, Any]], object] | None) -> None:
+        self._on_event = on_event
+        self._events = Events()
+        self._state = JobState.pending
+
+    def feed(self, piece: bytes) -> None:
+        for name, data in self._events.feed(piece):
+            said = _understood(json.loads, data)
+            if name == "changed":
+                self._state = _understood(JobState, said["state"])
+            if self._on_event is not None:
+                self._on_event(_understood(int, self._events.last_id), said)
+
+    def finish(self) -> JobState:
+        if not self._state.final:
+            raise Unavailable("The node stopped speaking before the job had ended; it goes on.")
+        return self._state
+
+
 class Unfinished(Reader[Any]):
     """An answer that says: not yet."""
 
@@ -172,6 +195,8 @@ class Events:
     """
 
     def __init__(self) -> None:
+        self.last_id = ""
+        """Of the event that was yielded last, or of one before it where it has none."""
         self._rest = b""
         self._name = ""
         self._data: list[str] = []
@@ -191,6 +216,8 @@ class Events:
     def _take(self, field: str, value: str) -> None:
         if field == "event":
             self._name = value
+        elif field == "id":
+            self.last_id = value
         elif field == "data":
             self._data.append(value)
 

@@ -94,6 +94,17 @@ class AsyncClient:
     tell = _sent(calls.tell)
     recommendations = _sent(calls.recommendations)
     recommendation_rows = _sent(calls.recommendation_rows)
+    register_client = _sent(calls.register_client)
+    clients = _sent(calls.clients)
+    remove_client = _sent(calls.remove_client)
+    start_job = _sent(calls.start_job)
+    jobs = _sent(calls.jobs)
+    job = _sent(calls.job)
+    job_clients = _sent(calls.job_clients)
+    job_rounds = _sent(calls.job_rounds)
+    follow_job = _sent(calls.follow_job)
+    stop_job = _sent(calls.stop_job)
+    resume_job = _sent(calls.resume_job)
     ready = _sent(calls.ready)
 
     @property

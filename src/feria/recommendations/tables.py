@@ -5,8 +5,7 @@ from datetime import datetime
 from sqlalchemy import Index, SmallInteger
 from sqlalchemy.orm import Mapped, mapped_column
 
-from feria.catalog.tables import identity
-from feria.storage.rows import Moment, Row, counter, key
+from feria.storage.rows import Moment, Row, counter, identity, key
 
 
 class ShopperEventRow(Row):

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, DateTime, LargeBinary, MetaData, String, TypeDecorator
+from sqlalchemy import BigInteger, DateTime, Integer, LargeBinary, MetaData, String, TypeDecorator
 from sqlalchemy.dialects import mysql
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase
@@ -39,6 +39,8 @@ def blob() -> LargeBinary:
 
 
 counter = BigInteger
+identity = counter().with_variant(Integer(), "sqlite")
+"""A number the database gives; SQLite counts INTEGER keys only."""
 
 
 class Moment(TypeDecorator[datetime]):

@@ -32,14 +32,20 @@ LINE = 8192
 
 Report = Callable[[str, float], None]
 """Called with what is being done and the fraction done, 0 to 1."""
+Hear = Callable[[Any], None]
+"""Called with what a process says on its way, which is JSON."""
 
 
 class Processes:
     """Runs functions of ours in processes of their own."""
 
-    def __init__(self, settings: WorkerSettings, context: ForkServerContext) -> None:
+    def __init__(
+        self, settings: WorkerSettings, context: ForkServerContext, *, with_children: bool = False
+    ) -> None:
+        """`with_children` lets the processes start others, which must end with their parent."""
         self._settings = settings
         self._context = context
+        self._with_children = with_children
         self._places = asyncio.Semaphore(settings.parallel)
         self._waiting = 0
 
@@ -49,12 +55,13 @@ class Processes:
         *args: Any,
         seconds: float | None = None,
         report: Report | None = None,
+        hear: Hear | None = None,
     ) -> Any:
-        """Run `deed(*args, report)` and return what it returns, which must be JSON.
+        """Run `deed(*args, speaker)` and return what it returns, which must be JSON.
 
-        `deed` is a module-level function. Raises the `FeriaError` it raises; `OverLimit` when it
-        outgrows its time or memory; `Crashed` when its process dies; `Busy` when too many wait.
-        Cancelling the caller ends the process.
+        `deed` is a module-level function; what it tells its `Speaker` arrives at `report` and `hear`.
+        Raises the `FeriaError` it raises; `OverLimit` when it outgrows its time or memory; `Crashed` when
+        its process dies; `Busy` when too many wait. Cancelling the caller ends the process.
         """
         if self._places.locked() and self._waiting >= self._settings.waiting:
             raise Busy("All worker processes are taken and the queue is full.", retry_after=5.0)
@@ -65,13 +72,22 @@ class Processes:
             self._waiting -= 1
         try:
             return await self._watch(
-                deed, args, seconds or self._settings.seconds, report or (lambda *_: None)
+                deed,
+                args,
+                seconds or self._settings.seconds,
+                report or (lambda *_: None),
+                hear or (lambda _: None),
             )
         finally:
             self._places.release()
 
     async def _watch(
-        self, deed: Callable[..., Any], args: tuple[Any, ...], seconds: float, report: Report
+        self,
+        deed: Callable[..., Any],
+        args: tuple[Any, ...],
+        seconds: float,
+        report: Report,
+        hear: Hear,
     ) -> Any:
         loop = asyncio.get_running_loop()
         messages: asyncio.Queue[bytes | None] = asyncio.Queue()
@@ -87,7 +103,7 @@ class Processes:
                 request_id.get(),
                 log.getEffectiveLevel(),
             ),
-            daemon=True,
+            daemon=not self._with_children,
         )
         # Starting waits for the fork server, which takes seconds the first time.
         starting = asyncio.ensure_future(asyncio.to_thread(process.start))
@@ -111,6 +127,8 @@ class Processes:
                     said = msgspec.json.decode(message)
                     if "progress" in said:
                         report(*said["progress"])
+                    elif "said" in said:
+                        hear(said["said"])
                     elif "log" in said:
                         log.log(said["log"], said["text"][:LINE], extra={"worker": process.pid})
                     elif "error" in said:
@@ -126,12 +144,12 @@ class Processes:
 
 @contextlib.asynccontextmanager
 async def open_processes(
-    settings: WorkerSettings, preload: tuple[str, ...] = ()
+    settings: WorkerSettings, preload: tuple[str, ...] = (), *, with_children: bool = False
 ) -> AsyncGenerator[Processes]:
-    """`preload` names the modules that each process finds already imported."""
+    """`preload` names the modules that each process finds already imported; the same in all of a node."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([__name__, *preload])
-    yield Processes(settings, context)
+    yield Processes(settings, context, with_children=with_children)
 
 
 def _forward(
@@ -175,23 +193,32 @@ def _work(
     asked_by: str,
     log_level: int,
 ) -> None:
-    _end_with_node()
+    end_with_parent()
     _limit(seconds, memory_mib)
     request_id.set(asked_by)
     logging.basicConfig(
         handlers=[_ToNode(pipe)], format="%(name)s: %(message)s", level=logging.WARNING, force=True
     )
     logging.getLogger("feria").setLevel(log_level)
-    said, said_at = "", 0.0
-
-    def report(doing: str, done: float) -> None:
-        nonlocal said, said_at
-        if doing != said or time.monotonic() - said_at > 0.05:
-            said, said_at = doing, time.monotonic()
-            _say(pipe, msgspec.json.encode({"progress": (doing, done)}))
-
-    _say(pipe, _outcome(deed, args, report, memory_mib))
+    _say(pipe, _outcome(deed, args, Speaker(pipe), memory_mib))
     pipe.close()
+
+
+class Speaker:
+    """How a process tells the node how far it is, and anything else."""
+
+    def __init__(self, pipe: Connection) -> None:
+        self._pipe = pipe
+        self._said, self._said_at = "", 0.0
+
+    def __call__(self, doing: str, done: float) -> None:
+        """As `Report`; what is said too often is left out."""
+        if doing != self._said or time.monotonic() - self._said_at > 0.05:
+            self._said, self._said_at = doing, time.monotonic()
+            _say(self._pipe, msgspec.json.encode({"progress": (doing, done)}))
+
+    def say(self, what: Any) -> None:
+        _say(self._pipe, msgspec.json.encode({"said": what}))
 
 
 class _ToNode(logging.Handler):
@@ -217,9 +244,9 @@ def _say(pipe: Connection, message: bytes) -> None:
         pipe.send_bytes(message)
 
 
-def _outcome(deed: Callable[..., Any], args: tuple[Any, ...], report: Report, memory_mib: int) -> bytes:
+def _outcome(deed: Callable[..., Any], args: tuple[Any, ...], speaker: Speaker, memory_mib: int) -> bytes:
     try:
-        return msgspec.json.encode({"result": deed(*args, report)})
+        return msgspec.json.encode({"result": deed(*args, speaker)})
     except FeriaError as error:
         ours = error
     except MemoryError:
@@ -245,13 +272,13 @@ def _limit(seconds: float, memory_mib: int) -> None:
         resource.setrlimit(resource.RLIMIT_AS, (allowed, allowed))
 
 
-def _end_with_node() -> None:
-    """A killed node says goodbye to nobody; its end closes the pipe that `join` waits on."""
-    node = multiprocessing.parent_process()
-    assert node is not None
+def end_with_parent() -> None:
+    """A killed parent says goodbye to nobody; its end closes the pipe that `join` waits on."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
 
     def watch() -> None:
-        node.join()
+        parent.join()
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()

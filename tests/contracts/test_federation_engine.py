@@ -1,0 +1,137 @@
+"""What every engine of federated jobs promises: the embedded one, and a plain loop without Flower."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncGenerator, Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from feria.errors import FeriaError, Invalid
+from feria.federation import wire
+from feria.federation.embedded import EmbeddedEngine
+from feria.federation.engine import FederationEngine, Outcome, Participant, Running
+from feria.federation.jobs_wire import Told
+from feria.settings import LearningSettings, WorkerSettings
+from feria.tasks.processes import open_processes
+from loops import MODULES, NAMES, LoopEngine, order, table
+
+ROUNDS = 4
+
+
+@pytest.fixture(params=["loop", "embedded"])
+async def engine(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncGenerator[FederationEngine]:
+    if request.param == "loop":
+        yield LoopEngine()
+        return
+    async with open_processes(WorkerSettings(), MODULES, with_children=True) as processes:
+        yield EmbeddedEngine(processes, LearningSettings(), tmp_path / "flower", workers=1)
+
+
+def job(tmp_path: Path, name: str = "job", **more: Any) -> Running:
+    """Of three shops, in a folder of its own."""
+    folder = tmp_path / name
+    folder.mkdir()
+    clients = []
+    for at, shop in enumerate(NAMES):
+        rows = tmp_path / f"{at}.csv"
+        rows.write_text(table(shop))
+        clients.append(Participant(shop, rows, 60))
+    return Running(7, order(**({"rounds": ROUNDS} | more)), tuple(clients), folder)
+
+
+class Listener:
+    """Hears what is told, and may call the job off when it does."""
+
+    def __init__(self, at: Callable[[Told], bool] = lambda _: False) -> None:
+        self.heard: list[Told] = []
+        self._at = at
+        self.running: asyncio.Task[Outcome] | None = None
+
+    async def tell(self, told: Sequence[Told]) -> None:
+        for event in told:
+            self.heard.append(event)
+            if self.running is not None and self._at(event):
+                self.running.cancel()
+        await asyncio.sleep(0)
+
+    async def run(self, engine: FederationEngine, job: Running) -> Outcome:
+        async with asyncio.timeout(120):
+            self.running = asyncio.create_task(engine.run(job, self.tell))
+            return await self.running
+
+    def ended(self) -> list[int]:
+        return [event.round for event in self.heard if isinstance(event, wire.RoundEnded)]
+
+    def began(self) -> list[int]:
+        return [event.round for event in self.heard if isinstance(event, wire.RoundBegan)]
+
+
+async def test_all_that_happens_in_a_round_is_told_in_its_order(
+    engine: FederationEngine, tmp_path: Path
+) -> None:
+    listener = Listener()
+    outcome = await listener.run(engine, job(tmp_path))
+    assert outcome.file == tmp_path / "job" / "model.onnx"
+    assert outcome.kind == "logistic_regression"
+    assert listener.began() == listener.ended() == list(range(1, ROUNDS + 1))
+    asked: Counter[tuple[int, str, str]] = Counter()
+    answered: Counter[tuple[int, str, str]] = Counter()
+    under_way = 0
+    for event in listener.heard:
+        match event:
+            case wire.RoundBegan():
+                assert under_way == 0
+                under_way = event.round
+            case wire.Sent():
+                asked[event.round, event.phase, event.name] += 1
+            case wire.Replied():
+                assert event.round == under_way
+                assert event.samples > 0
+                answered[event.round, event.phase, event.name] += 1
+                assert asked[event.round, event.phase, event.name] == 1
+            case wire.RoundEnded():
+                assert event.round == under_way
+                under_way = 0
+    phases = ("train", "evaluate")
+    everybody = {
+        (number, phase, name): 1 for number in range(1, ROUNDS + 1) for phase in phases for name in NAMES
+    }
+    assert asked == answered == everybody
+    assert [event.at for event in listener.heard] == sorted(event.at for event in listener.heard)
+
+
+@pytest.mark.parametrize("last", [wire.RoundBegan, wire.Sent, wire.RoundEnded])
+async def test_a_job_that_is_called_off_ends_and_goes_on_to_the_same_model(
+    engine: FederationEngine, tmp_path: Path, last: type[Told]
+) -> None:
+    undisturbed = await Listener().run(engine, job(tmp_path, "undisturbed"))
+    disturbed = job(tmp_path)
+    listener = Listener(lambda event: isinstance(event, last) and event.round == 2)
+    with pytest.raises(asyncio.CancelledError):
+        await listener.run(engine, disturbed)
+    heard = len(listener.heard)
+    again = Listener()
+    outcome = await again.run(engine, disturbed)
+    assert len(listener.heard) == heard
+    assert outcome.file.read_bytes() == undisturbed.file.read_bytes()
+    assert outcome.metrics == undisturbed.metrics
+    ended = max(listener.ended(), default=0)
+    assert again.ended()[-1] == ROUNDS
+    assert again.began() == list(range(ROUNDS + 1 - len(again.began()), ROUNDS + 1))
+    assert min(again.began(), default=ROUNDS + 1) > ended
+
+
+async def test_an_order_that_cannot_be_carried_out_is_told_in_a_sentence(
+    engine: FederationEngine, tmp_path: Path
+) -> None:
+    with pytest.raises(FeriaError, match="sold") as raised:
+        await Listener().run(engine, job(tmp_path, target="sold"))
+    assert raised.value.message.endswith(".")
+
+
+async def test_what_it_could_not_do_whatever_the_rows_is_refused_beforehand(engine: FederationEngine) -> None:
+    await engine.check(order())
+    with pytest.raises(Invalid):
+        await engine.check(order(strategy_settings={"nothing": 1}, strategy="krum"))
