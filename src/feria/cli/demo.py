@@ -8,14 +8,15 @@ from typing import Any
 from feria.access.wire import HOUSE
 from feria.catalog.fair import Good
 from feria.cli import screen
-from feria.cli.fair import begin, draw
+from feria.cli.demo_stores import train_together
+from feria.cli.fair import all_products, begin, draw
 from feria.cli.finding import reaching
 from feria.cli.node_lock import Reach
 from feria.client import AsyncClient
 from feria.errors import FeriaError
 from feria.node import PROCESS_MODULES
-from feria.settings import Settings, WorkerSettings
-from feria.tasks.processes import open_processes
+from feria.settings import Settings
+from feria.tasks.processes import Processes, open_processes
 
 NAME = "breast_cancer"
 CARD = """\
@@ -52,18 +53,19 @@ async def show_round(reach: Reach, settings: Settings) -> None:
             if any(model.name == NAME for model in await client.models()):
                 _how_to_ask(reach)
             if bare:
-                await _draw(client, bare, settings.workers)
+                async with open_processes(settings.workers, PROCESS_MODULES) as processes:
+                    await _open_fair(client, bare, processes)
         except FeriaError as error:  # the node itself goes on
             screen.fail(error)
 
 
-async def _draw(client: AsyncClient, bare: list[Good], workers: WorkerSettings) -> None:
+async def _open_fair(client: AsyncClient, bare: list[Good], processes: Processes) -> None:
     screen.say(
         f"\nThe demo fair is open: {len(bare)} products. Their pictures are being drawn, while you go on."
     )
     screen.say('Look for something there, in another terminal: feria search "zapatillas rojas"')
-    async with open_processes(workers, PROCESS_MODULES) as processes:
-        await draw(client, bare, processes, lambda *_: None)
+    await train_together(client, await all_products(client), processes)
+    await draw(client, bare, processes, lambda *_: None)
     screen.say("\nThe demo fair's pictures are all drawn. Find things by one: feria search --image FILE")
 
 

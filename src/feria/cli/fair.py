@@ -141,3 +141,13 @@ async def draw(client: AsyncClient, goods: Sequence[Good], processes: Processes,
                 group.create_task(work())
     except ExceptionGroup as failed:
         raise failed.exceptions[0] from None
+
+
+async def all_products(client: AsyncClient) -> list[Product]:
+    """All that is sold, page by page."""
+    page = await client.products(limit=200)
+    found = [*page.products]
+    while page.next is not None:
+        page = await client.products(limit=200, after=page.next)
+        found += page.products
+    return found

@@ -11,7 +11,6 @@ from feria.cli.options import NodeCommand
 from feria.errors import Invalid
 
 if TYPE_CHECKING:
-    from feria.catalog.wire import Product
     from feria.cli.screen import Report
     from feria.client import AsyncClient
     from feria.recommendations.simulation import Simulation
@@ -37,10 +36,11 @@ def simulate(
         feria catalog simulate
         feria catalog simulate --store madrid --shoppers 500 --days 60
     """
+    from feria.cli.fair import all_products
     from feria.recommendations.simulation import Simulation
 
     async def live(client: "AsyncClient") -> tuple["Simulation", int]:
-        products = await _products(client)
+        products = await all_products(client)
         if len(products) < 2:
             raise Invalid("There is nothing to choose from. `feria catalog demo` fills an empty catalogue.")
         simulation = Simulation(products, store, seed)
@@ -78,16 +78,6 @@ def rows(
 
     screen.say(f"{speak(ask)} is there. Train on it:")
     screen.say(f"  feria train gradient_boosting --data {file} --target bought --name shop_ranker")
-
-
-async def _products(client: "AsyncClient") -> list["Product"]:
-    found: list[Product] = []
-    page = await client.products(limit=200)
-    found += page.products
-    while page.next is not None:
-        page = await client.products(limit=200, after=page.next)
-        found += page.products
-    return found
 
 
 async def _send(
