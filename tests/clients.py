@@ -169,7 +169,7 @@ class Fair:
             seed=seed,
             least=kind.least(chosen),
         )
-        screen = Screening(samples if samples is not None else dict.fromkeys(given, 60), trees=kind.trees)
+        screen = Screening(samples if samples is not None else dict.fromkeys(given, 60))
         self.watched = WatchGrid(self.grid, clock, self.tell, screen, self.stop)
         self.clock = clock
         self.path = path / "job.npz"
