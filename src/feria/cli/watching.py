@@ -86,6 +86,7 @@ async def _live(client: "AsyncClient", job: Job) -> None:
 
 async def _picture(client: "AsyncClient", number: int) -> "RenderableType":
     from rich.console import Group
+    from rich.padding import Padding
     from rich.progress_bar import ProgressBar
     from rich.text import Text
 
@@ -93,7 +94,7 @@ async def _picture(client: "AsyncClient", number: int) -> "RenderableType":
     clients = await client.job_clients(number)
     return Group(
         Text(sentence(job), style="bold"),
-        ProgressBar(total=job.rounds, completed=_done(job), width=60),
+        Padding(ProgressBar(total=job.rounds, completed=_done(job), width=60), 0),  # a line of its own
         clients_table(clients),
         Text(_health(job), style="dim"),
     )
