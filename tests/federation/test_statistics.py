@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as some
 
 from federation.stores import NAMES, order, stores, table
@@ -46,7 +46,10 @@ def test_rows_dealt_out_anyhow_are_together_what_they_are_in_one(
     cuts: list[int], data: some.DataObject
 ) -> None:
     ends = [0, *sorted(cuts), POOLED.height]
-    parts = [table(POOLED[start:end]) for start, end in pairwise(ends)]
+    frames = [POOLED[start:end] for start, end in pairwise(ends)]
+    # Where a column is empty nobody can tell whether it holds texts.
+    assume(all(column.null_count() < len(column) for frame in frames for column in frame))
+    parts = [table(frame) for frame in frames]
     told = data.draw(
         some.permutations([describe(part, order(task="classification"), OPEN) for part in parts])
     )

@@ -56,7 +56,7 @@ class Memory:
         self._arrived: list[Appended] | None = None
         """What came while all is built anew."""
         self._missed = False
-        self._following = asyncio.Lock()
+        self._following, self._building = asyncio.Lock(), asyncio.Lock()
         self._changed = asyncio.Event()
         self._closing = False
 
@@ -105,6 +105,10 @@ class Memory:
 
     async def build(self) -> None:
         """Build all that answers rest on anew, beside what answers now."""
+        async with self._building:
+            await self._build()
+
+    async def _build(self) -> None:
         followed = await self._catalog.last_change()
         assortment = await self._assorted()
         known = Known(assortment, Behaviour(self._now() - self._settings.keep_days * DAY), followed)

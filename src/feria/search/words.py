@@ -78,7 +78,10 @@ def fold(word: str) -> str:
     """`ZAPATILLÁS`, `zapatillas`: one. So are `men's` and `men`, `l'oréal` and `loreal`."""
     word = word.casefold()
     if not word.isascii():
-        word = "".join(c for c in unicodedata.normalize("NFKD", word) if not unicodedata.combining(c))
+        apart = unicodedata.normalize(
+            "NFKD", word
+        ).casefold()  # again: of a bold letter comes a plain capital
+        word = "".join(c for c in apart if not unicodedata.combining(c))
     return re.sub(r"['’]s$|\W", "", word)[:LONGEST]
 
 
