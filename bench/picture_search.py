@@ -180,6 +180,12 @@ def _over_http(run: Run, outcome: Outcome) -> None:
             feria.put_product(ProductDraft(sku=f"p{n}", title=Words(es=f"Cosa {n}"), price=Decimal(1)))
             feria.put_pictures(f"p{n}", shot)
         deadline = time.monotonic() + 120
+        while not any(
+            model.name == "products" for model in feria.models()
+        ):  # it is put there after the start
+            if time.monotonic() > deadline:
+                raise Failed("The network that ships was not put on the shelf.")
+            time.sleep(0.05)
         while (now := feria.search_model()).progress.vectors < SHOWN:
             if time.monotonic() > deadline:
                 raise Failed(f"After two minutes {now.model} had seen {now.progress.vectors} pictures.")
