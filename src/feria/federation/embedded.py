@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from feria.errors import Invalid
-from feria.federation.engine import Outcome, Running, Tell
+from feria.federation.engine import MODEL, Outcome, Running, Tell
 from feria.federation.jobs_wire import JobOrder, Told
 from feria.federation.strategies import AVERAGED, STRATEGIES, UNITED
 from feria.settings import LearningSettings
@@ -61,7 +61,7 @@ class EmbeddedEngine:
             said.put_nowait(None)
             await telling
         return Outcome(
-            job.folder / "model.onnx",
+            job.folder / MODEL,
             kind=job.order.kind,
             metrics=made["metrics"],
             trained_from=made["trained_from"],
@@ -101,7 +101,7 @@ async def _tell_all(said: "asyncio.Queue[Sequence[Told] | None]", tell: Tell) ->
 
 
 def _run(*args: Any) -> Any:
-    # A job's process finds this imported already; the node itself never needs it, nor Flower.
+    # Imported in the job's process alone: Flower takes seconds and a hundred megabytes.
     from feria.federation.job_process import run
 
     return run(*args)

@@ -9,6 +9,9 @@ from pydantic import JsonValue
 
 from feria.federation.jobs_wire import JobOrder, Told
 
+MODEL = "model.onnx"
+"""What an engine leaves in a job's folder."""
+
 Tell = Callable[[Sequence[Told]], Awaitable[None]]
 """Takes events in their order. Returns at once unless more wait to be written down than may: then it waits,
 so who tells from within a training should leave that to another thread or task."""

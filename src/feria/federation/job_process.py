@@ -14,6 +14,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from feria.clock import SystemClock
 from feria.federation import flower, wire
 from feria.federation.client_app import Divided, client_app, divide
+from feria.federation.engine import MODEL
 from feria.federation.executors import App, Executor, InTurn
 from feria.federation.federate import federate
 from feria.federation.grid import Client, InProcessGrid
@@ -22,7 +23,6 @@ from feria.federation.workers import in_processes
 from feria.learning.sources import Limits, read_file
 from feria.tasks.processes import Speaker
 
-MODEL = "model.onnx"
 FLUSH_SECONDS = 0.1
 """For which events are gathered before they are told."""
 ALIVE_SECONDS = 5.0
