@@ -130,6 +130,7 @@ def test_a_forest_of_many_classes_keeps_what_is_not_zero_only() -> None:
     [
         ("decision_tree", {"depth": 3}, "decision_tree has no setting 'depth'; it has max_depth, min_sam"),
         ("linear_regression", {"C": 1}, "linear_regression has no setting 'C'; it has none."),
+        ("svm", {"Gama": 1}, "svm has no setting 'Gama'; it has C, kernel, gamma; perhaps you mean 'gamma'."),
         ("svm", {"C": 0}, "The setting 'C' of svm: Input should be greater than 0."),
         ("svm", {"kernel": "poly"}, "The setting 'kernel' of svm: Input should be 'rbf' or 'linear'."),
         ("mlp", {"hidden_layer_sizes": [0]}, "The setting 'hidden_layer_sizes' of mlp:"),

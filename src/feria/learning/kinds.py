@@ -1,5 +1,6 @@
 """The kinds of model one may ask for, and what may be set on each."""
 
+import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
@@ -25,7 +26,10 @@ def choose(name: str, settings: type[Chosen], given: Mapping[str, Any]) -> Chose
         setting = str(fault["loc"][0])
         if fault["type"] == "extra_forbidden":
             known = ", ".join(settings.model_fields) or "none"
-            raise Invalid(f"{name} has no setting '{setting}'; it has {known}.", setting=setting) from None
+            near = difflib.get_close_matches(setting, settings.model_fields, n=1)
+            perhaps = f"; perhaps you mean '{near[0]}'" if near else ""
+            said = f"{name} has no setting '{setting}'; it has {known}{perhaps}."
+            raise Invalid(said, setting=setting) from None
         raise Invalid(f"The setting '{setting}' of {name}: {fault['msg']}.", setting=setting) from None
 
 

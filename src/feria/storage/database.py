@@ -7,6 +7,7 @@ it by asking again, and it commits once, where it was opened. Who writes alone, 
 import asyncio
 import contextlib
 import logging
+import sqlite3
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar
@@ -36,6 +37,9 @@ NO_CHARACTER = "22021"
 AWAY = frozenset({"08", "40", "53", "57", "58"})
 """And what is no fault of the statement's: no connection, a deadlock, no resources, an operator who shuts
 it down, a failing machine."""
+STATEMENTS_OWN = frozenset({"0A", "21", "22", "42"})
+"""What a statement fails of each time. MariaDB's driver calls most of it operational, and so does SQLite,
+whose word for it is SQLITE_ERROR."""
 CONNECTION_SECONDS = 5.0
 """How long a transaction waits for others to give a connection back."""
 ANSWER_SECONDS = 10.0
@@ -74,7 +78,8 @@ class Database:
         No connection is taken before the first statement. Raises `Unavailable` when the database
         cannot be reached or, unless `unhurried`, takes too long; `Busy` when all connections to it
         are in use, `DiskFull` when it cannot write, and `Invalid` for text it cannot hold.
-        `IntegrityError` passes through, for the caller knows which conflict it means.
+        `IntegrityError` passes through, for the caller knows which conflict it means, and so does
+        what no other time would mend, such as a table that is not there.
         """
         current = self._current.get()
         if current is not None:
@@ -165,11 +170,22 @@ def _translated() -> Any:
 
 
 def _is_about_the_connection(error: DBAPIError) -> bool:
-    return type(error).__name__ in {"InterfaceError", "OperationalError"} or _state(error)[:2] in AWAY
+    """Or about others who are connected; at another time the same statement would succeed."""
+    if _state(error)[:2] in AWAY:
+        return True
+    if type(error).__name__ not in {"InterfaceError", "OperationalError"}:
+        return False
+    # Without a statement it was to connect or to commit.
+    return error.statement is None or not _is_about_the_statement(error)
+
+
+def _is_about_the_statement(error: DBAPIError) -> bool:
+    detailed = getattr(error.orig, "sqlite_errorcode", sqlite3.SQLITE_OK)
+    return detailed & 0xFF == sqlite3.SQLITE_ERROR or _state(error)[:2] in STATEMENTS_OWN
 
 
 def _state(error: DBAPIError) -> str:
-    """PostgreSQL's own code (its manual's appendix A); nothing for the others."""
+    """SQLSTATE, five characters (PostgreSQL's manual, appendix A); nothing from SQLite."""
     return getattr(error.orig, "sqlstate", None) or ""
 
 

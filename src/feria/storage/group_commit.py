@@ -50,7 +50,8 @@ class GroupCommit(Generic[T, R]):
         return sum(write.rows for write in self._pending)
 
     async def write(self, what: T, *, rows: int = 1, insists: bool = False) -> R:
-        """Durable on return. One that `insists` is tried until the database takes it.
+        """Durable on return. One that `insists` is tried again for what passes with time: `Busy`, and
+        `Unavailable` but for `Corrupt` (a lock, a lost connection, a full disk).
 
         Raises what the commit raised; `Unavailable` when nothing is written any more.
         """
