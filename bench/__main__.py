@@ -25,6 +25,7 @@ SCRIPTS = (
     "task_queue",
     "text_search",
     "picture_search",
+    "catalog_import",
     "recommendations",
     "fed_round",
     "fed_accuracy",

@@ -62,7 +62,7 @@ def _sizes() -> tuple[int, ...]:
 
 def _measure(run: Run, size: int, outcome: Outcome) -> None:
     run.tell(f"{size:,} vectors")
-    every, queries = _vectors(size), _vectors(200 if run.quick else 500, seed=2)
+    every, queries = _vectors(size), _vectors(200 if run.quick or size > 100_000 else 500, seed=2)
     facts = [Facts(f"c{n % CATEGORIES}", f"b{n // 8 % BRANDS}", n // 400 % 1000, True) for n in range(size)]
     exact, graphed = Nearest(DIMENSION, exact_up_to=size), Nearest(DIMENSION, exact_up_to=size // 4)
     for product, (vector, fact) in enumerate(zip(every, facts, strict=True)):

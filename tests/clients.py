@@ -21,12 +21,13 @@ from feria.federation import flower
 from feria.federation.executors import Executor, InTurn
 from feria.federation.grid import Client, InProcessGrid
 from feria.federation.guard import Guarded, make
+from feria.federation.orders import Participation, PrivacySettings
 from feria.federation.privacy import make_private
 from feria.federation.rounds import Outcome, Rounds
 from feria.federation.screening import Screening
 from feria.federation.strategies import STRATEGIES
 from feria.federation.watch import WatchGrid
-from feria.federation.wire import AnyEvent, Participation, PrivacySettings
+from feria.federation.wire import AnyEvent
 
 COLUMNS = 4
 TRUTH = np.array([2.0, -1.0, 0.5, 0.0])

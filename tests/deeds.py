@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 from feria.errors import NotAnImage
+from feria.tasks.processes import Speaker
 from feria.telemetry.context import request_id
 
 
@@ -59,3 +60,12 @@ def say_pid(report: Any) -> int:
 def wait_and_tell(report: Any) -> None:
     report(str(os.getpid()), 1.0)
     time.sleep(60)
+
+
+def chatter(times: int, counted: str, speaker: Speaker) -> int:
+    """Says ten kilobytes each time, and writes down how often it has."""
+    with open(counted, "ab", buffering=0) as file:
+        for _ in range(times):
+            speaker.say("x" * 10_000)
+            file.write(b".")
+    return times

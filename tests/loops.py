@@ -20,12 +20,14 @@ from feria.events.bus import EventBus
 from feria.events.process import ProcessBus
 from feria.federation import wire
 from feria.federation.agreement import Examples, agree
+from feria.federation.apps import Apps
 from feria.federation.clients import Clients
-from feria.federation.engine import Outcome, Running, Tell
+from feria.federation.engine import FederationEngine, Outcome, Running, Tell
 from feria.federation.jobs import Jobs, open_jobs
-from feria.federation.jobs_wire import Job, JobOrder, JobState, Told
+from feria.federation.jobs_wire import Job, JobState, Told
 from feria.federation.local import Arrays, Fit, Learner, average, evaluate
 from feria.federation.models import learner_for
+from feria.federation.orders import AppJob, JobOrder, TrainingJob
 from feria.federation.publishing import publish
 from feria.federation.statistics import describe
 from feria.learning.sources import Limits, read_file
@@ -57,9 +59,9 @@ def table(name: str, rows: int = 60) -> str:
     return "price,visits,bought\n" + "\n".join(lines) + "\n"
 
 
-def order(**more: Any) -> JobOrder:
+def order(**more: Any) -> TrainingJob:
     said = {"model": "ranker", "kind": "logistic_regression", "target": "bought", "rounds": 3}
-    return JobOrder.model_validate(said | more)
+    return TrainingJob.model_validate(said | more)
 
 
 @dataclass
@@ -77,28 +79,31 @@ class LoopEngine:
     clock: Clock = field(default_factory=SystemClock)
 
     async def check(self, order: JobOrder) -> None:
+        if isinstance(order, AppJob):
+            raise Invalid("A plain loop runs no apps.")
         if order.strategy != "fedavg":
             raise Invalid(f"A plain loop knows fedavg, and no {order.strategy}.")
 
     async def run(self, job: Running, tell: Tell) -> Outcome:
         self.running.append(job.number)
         try:
-            return await self._run(job, tell)
+            assert isinstance(job.order, TrainingJob)
+            return await self._run(job, job.order, tell)
         finally:
             self.running.remove(job.number)
 
-    async def _run(self, job: Running, tell: Tell) -> Outcome:
+    async def _run(self, job: Running, order: TrainingJob, tell: Tell) -> Outcome:
         fields = set(TrainingOrder.model_fields)
-        plain = TrainingOrder.model_validate(job.order.model_dump(include=fields))
+        plain = TrainingOrder.model_validate(order.model_dump(include=fields))
         tables = {client.name: read_file(client.rows, LIMITS) for client in job.clients}
         agreement = agree({name: describe(table, plain) for name, table in tables.items()}, plain)
-        learner = learner_for(agreement, job.order.settings)
+        learner = learner_for(agreement, order.settings)
         data = {name: agreement.read(table) for name, table in tables.items()}
         arrays, kept = self._load(job.folder, learner.initial(plain.seed))
         metrics = await self._evaluate(learner, arrays, data, kept, tell) if kept else {}
-        while kept < job.order.rounds:
+        while kept < order.rounds:
             kept += 1
-            began = wire.RoundBegan(at=self._now(), round=kept, rounds=job.order.rounds, clients=len(data))
+            began = wire.RoundBegan(at=self._now(), round=kept, rounds=order.rounds, clients=len(data))
             await tell([began])
             arrays = await self._train(learner, arrays, data, kept, plain.seed, tell)
             np.savez(job.folder / KEPT, kept, *arrays)
@@ -106,7 +111,7 @@ class LoopEngine:
         await tell([wire.Ended(at=self._now(), round=kept, state="completed")])
         file = job.folder / "model.onnx"
         file.write_bytes(publish(learner, arrays))
-        return Outcome(file, job.order.kind, metrics, {"rounds": kept, "strategy": job.order.strategy})
+        return Outcome(file, order.kind, metrics, {"rounds": kept, "strategy": order.strategy})
 
     async def _train(
         self, learner: Learner, arrays: Arrays, data: dict[str, Examples], number: int, seed: int, tell: Tell
@@ -181,9 +186,10 @@ class Federation:
 
     jobs: Jobs
     clients: Clients
+    apps: Apps
     registry: Registry
     bus: EventBus
-    engine: LoopEngine
+    engine: FederationEngine
     folder: Path
 
     async def register(
@@ -210,7 +216,7 @@ class Federation:
 
 @contextlib.asynccontextmanager
 async def federation_on(
-    database: Database, folder: Path, engine: LoopEngine | None = None, **settings: Any
+    database: Database, folder: Path, engine: FederationEngine | None = None, **settings: Any
 ) -> AsyncGenerator[Federation]:
     """A node's federation, and what below it that needs. Opened twice on the same, it is the same node."""
     clock, bus, engine = SystemClock(), ProcessBus(EventSettings()), engine or LoopEngine()
@@ -219,10 +225,12 @@ async def federation_on(
         clients = clients_on(database, folder, processes)
         await clients.open()
         made = FederationSettings(**settings)
+        apps = Apps(database, processes, clock, made, folder / "federation" / "apps")
+        await apps.open()
         async with open_jobs(
-            database, clients, registry, engine, bus, clock, made, folder / "federation" / "jobs"
+            database, clients, apps, registry, engine, bus, clock, made, folder / "federation" / "jobs"
         ) as jobs:
-            yield Federation(jobs, clients, registry, bus, engine, folder)
+            yield Federation(jobs, clients, apps, registry, bus, engine, folder)
 
 
 def clients_on(database: Database, folder: Path, processes: Processes) -> Clients:

@@ -7,7 +7,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from feria.settings import Group, Settings
-from written import row, table
+from written import limits, row, table
 
 SOURCE = "`feria.settings`"
 INTRODUCTION = """# Settings
@@ -16,7 +16,6 @@ Each is an environment variable, or a line in a file `.env` in the folder from w
 the environment wins. A misspelt name inside a group is an error. Options of the command line win over
 both.
 """
-LIMITS = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
 
 
 def page() -> str:
@@ -40,7 +39,7 @@ def page() -> str:
 def _row(variable: str, field: FieldInfo) -> str:
     if not field.description:
         raise ValueError(f"{variable} has no description.")
-    return row(f"`{variable}`", _default(field.default), field.description + _limits(field))
+    return row(f"`{variable}`", _default(field.default), field.description + limits(field))
 
 
 def _default(value: Any) -> str:
@@ -49,13 +48,3 @@ def _default(value: Any) -> str:
     if isinstance(value, tuple | bool):
         return f"`{json.dumps(value)}`"
     return f"`{value:g}`" if isinstance(value, float) else f"`{value}`"
-
-
-def _limits(field: FieldInfo) -> str:
-    said = [
-        f"{sign} {getattr(limit, name):,}"
-        for limit in field.metadata
-        for name, sign in LIMITS.items()
-        if getattr(limit, name, None) is not None
-    ]
-    return f" ({', '.join(said)})" if said else ""

@@ -17,6 +17,7 @@ from feria.access.needs import needs
 from feria.access.wire import Permission
 from feria.catalog import routes as catalog
 from feria.compat import nodo, tienda, tracking
+from feria.federation import app_routes as federation_apps
 from feria.federation import routes as federation
 from feria.inference import routes as inference
 from feria.inference.engine import Engine
@@ -83,6 +84,7 @@ def create_api(settings: Settings) -> FastAPI:
         picture_routes,
         recommendations,
         federation,
+        federation_apps,
         nodo,
         tienda,
         tracking,

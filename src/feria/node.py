@@ -22,6 +22,7 @@ from feria.errors import FeriaError, Unavailable
 from feria.events.bus import EventBus
 from feria.events.process import ProcessBus
 from feria.faces.finder import Faces, open_faces
+from feria.federation.apps import Apps
 from feria.federation.clients import Clients
 from feria.federation.embedded import EmbeddedEngine
 from feria.federation.engine import FederationEngine
@@ -148,10 +149,13 @@ async def open_node(settings: Settings) -> AsyncGenerator[Node]:
         )
         clients = Clients(database, processes, settings.learning, clock, home / "federation" / "clients")
         await clients.open()
+        apps = Apps(database, processes, clock, federation, home / "federation" / "apps")
+        await apps.open()
         jobs = await stack.enter_async_context(
             open_jobs(
                 database,
                 clients,
+                apps,
                 registry,
                 federation_engine,
                 bus,
@@ -197,6 +201,7 @@ async def open_node(settings: Settings) -> AsyncGenerator[Node]:
             PictureSearch: picture_search,
             Recommender: recommender,
             Clients: clients,
+            Apps: apps,
             FederationEngine: federation_engine,
             Jobs: jobs,
         }

@@ -284,6 +284,11 @@ class FederationSettings(Group):
         default=30.0, gt=0, description="Time in answering after which a client is slow: a straggler."
     )
     resume: bool = Field(default=True, description="Go on with the jobs that an earlier run left unfinished.")
+    apps: bool = Field(
+        default=False,
+        description="Whether who administers the node may register Flower apps: programs that run on it with "
+        "all its rights.",
+    )
 
 
 class Settings(BaseSettings):

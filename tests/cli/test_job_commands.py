@@ -72,7 +72,7 @@ def test_a_job_is_watched_published_shown_and_drawn(beside: Feria) -> None:
     assert number
     assert re.search(rf"{number[1]} +tumour@1 .* 3/3 +completed", beside("jobs", "list").out)
     shown = beside("jobs", "show", number[1]).out
-    assert "completed after 3 of 3 rounds" in shown
+    assert "completed after round 3 of 3" in shown
     assert shown.count("● completed") == 3
     assert "Draw" not in beside("jobs", "plot", number[1], "--out", "rounds.png").err
     with Image.open(beside.folder / "rounds.png") as chart:

@@ -4,8 +4,10 @@ A new flwr that fails one of these breaks the embedded engine in the way the tes
 pass are safe.
 """
 
+import io
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +15,7 @@ import pytest
 from flwr.app import Array, ArrayRecord, ConfigRecord, Context, Error, Message, MetricRecord, RecordDict
 from flwr.clientapp import ClientApp
 from flwr.common.constant import ErrorCode
-from flwr.serverapp import Grid, strategy
+from flwr.serverapp import Grid, ServerApp, strategy
 from flwr.supercore.task_identity import TaskIdentity
 from hypothesis import given
 from hypothesis.extra import numpy as arrays_of
@@ -170,3 +172,20 @@ def test_flower_has_the_strategy_and_its_settings(kind: StrategyKind) -> None:
     assert type(made) is getattr(strategy, kind.flower)
     for name, value in kind.choose({}).model_dump().items():
         assert getattr(made, name) == value
+
+
+def test_a_folder_is_bundled_always_to_the_same_bytes() -> None:
+    folder = Path(__file__).parents[1] / "small_app"
+    packed = flower.bundle(folder)
+    assert packed == flower.bundle(folder)
+    with zipfile.ZipFile(io.BytesIO(packed)) as archive:
+        assert "small_app/server_app.py" in archive.namelist()
+    with pytest.raises(ValueError, match="pyproject"):
+        flower.bundle(folder / "small_app")
+
+
+def test_an_app_with_a_main_is_told_from_the_older_form() -> None:
+    newer, older = ServerApp(), ServerApp(server_fn=lambda context: None)  # type: ignore[arg-type, return-value]
+    newer.main()(lambda grid, context: None)
+    assert flower.has_main(newer)
+    assert not flower.has_main(older)

@@ -9,7 +9,8 @@ from flwr.app import ArrayRecord
 
 from clients import NAMES, Fair, initial, same
 from feria.errors import Invalid
-from feria.federation.wire import PrivacySettings, RoundEnded
+from feria.federation.orders import PrivacySettings
+from feria.federation.wire import RoundEnded
 
 MANY = tuple(f"Tienda {n}" for n in range(20))
 SOME = PrivacySettings(noise_multiplier=2.0, clipping_norm=0.5)

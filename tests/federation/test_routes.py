@@ -15,9 +15,10 @@ from feria.access.wire import Role, TokenOrder
 from feria.app import open_app
 from feria.clock import Clock
 from feria.events.bus import EventBus
+from feria.federation.apps import Apps
 from feria.federation.clients import Clients
 from feria.federation.jobs import Jobs, open_jobs
-from feria.federation.jobs_wire import StrategyName
+from feria.federation.orders import StrategyName
 from feria.federation.strategies import STRATEGIES
 from feria.registry.shelf import Registry
 from feria.settings import AccessSettings, FederationSettings, Settings
@@ -54,6 +55,7 @@ async def door(tmp_path: Path) -> AsyncGenerator[Door]:
         async with open_jobs(
             of[Database],
             of[Clients],
+            of[Apps],
             of[Registry],
             engine,
             of[EventBus],

@@ -19,7 +19,7 @@ import pytest
 import deeds
 from feria.errors import Busy, Crashed, NotAnImage, OverLimit
 from feria.settings import WorkerSettings
-from feria.tasks.processes import Processes, open_processes
+from feria.tasks.processes import UNHEARD, Processes, open_processes
 from feria.telemetry.context import request_id
 
 
@@ -34,6 +34,36 @@ async def test_a_result_and_its_progress_come_back(processes: Processes) -> None
     heard: list[tuple[str, float]] = []
     assert await processes.run(deeds.add, 2, 3, report=lambda *said: heard.append(said)) == 5
     assert heard[-1] == ("added", 1.0)
+
+
+async def test_a_process_that_is_not_heard_waits(processes: Processes, tmp_path: Path) -> None:
+    said = tmp_path / "said"
+    ahead: list[int] = []
+
+    async def hear(_: str) -> None:
+        if not ahead:
+            await asyncio.sleep(1)  # it could say a thousand things
+        ahead.append(said.stat().st_size - len(ahead))
+        await asyncio.sleep(0)
+
+    assert await processes.run(deeds.chatter, 1000, str(said), hear=hear) == 1000
+    assert len(ahead) == 1000
+    assert max(ahead) < UNHEARD + 20  # some more are on their way
+
+
+async def test_a_caller_that_does_not_listen_any_more_ends_it(processes: Processes, tmp_path: Path) -> None:
+    heard = asyncio.Event()
+
+    async def hear(_: str) -> None:
+        heard.set()
+        await asyncio.Event().wait()
+
+    running = asyncio.create_task(processes.run(deeds.chatter, 1000, str(tmp_path / "said"), hear=hear))
+    await heard.wait()
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert await processes.run(deeds.add, 2, 3) == 5
 
 
 async def test_each_job_has_a_process_of_its_own(processes: Processes) -> None:

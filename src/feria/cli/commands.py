@@ -12,6 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from feria.cli import (
+    apps,
     catalog,
     clients,
     doctor,
@@ -63,6 +64,7 @@ app.add_typer(searching.app)
 app.add_typer(gradio_face.app)
 app.add_typer(jobs.app, name="jobs", rich_help_panel="Federation")
 app.add_typer(clients.app, name="clients", rich_help_panel="Federation")
+app.add_typer(apps.app, name="apps", rich_help_panel="Federation")
 app.add_typer(shopcart.app, name="shopcart", rich_help_panel="Federation")
 app.add_typer(tasks.app, name="tasks", rich_help_panel="Learn and predict")
 app.add_typer(tokens.app, name="tokens", rich_help_panel="Access")

@@ -7,7 +7,16 @@ import typer
 
 from feria.cli import charts, screen
 from feria.cli.finding import speak
-from feria.cli.options import Json, NodeCommand, settings_said
+from feria.cli.options import (
+    Features,
+    Holdout,
+    Json,
+    NodeCommand,
+    Seed,
+    SetOption,
+    names_said,
+    settings_said,
+)
 from feria.errors import Invalid
 
 if TYPE_CHECKING:
@@ -22,9 +31,17 @@ Number = Annotated[int, typer.Argument(metavar="JOB", min=1, help="The job's num
 
 @app.command(cls=NodeCommand)
 def start(
-    kind: Annotated[str, typer.Argument(metavar="KIND", help=f"What to train: {', '.join(KINDS)}.")],
-    target: Annotated[str, typer.Option(metavar="COLUMN", help="What to predict, as in `feria train`.")],
     name: Annotated[str, typer.Option(metavar="NAME", help="Under which the model is published.")],
+    kind: Annotated[
+        str | None, typer.Argument(metavar="[KIND]", help=f"What to train: {', '.join(KINDS)}.")
+    ] = None,
+    target: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="What to predict, as in `feria train`.")
+    ] = None,
+    flower_app: Annotated[
+        str | None,
+        typer.Option("--app", metavar="NAME", help="A registered Flower app, in place of KIND."),
+    ] = None,
     clients: Annotated[
         list[str] | None,
         typer.Option("--client", metavar="NAME", help="Who takes part; may be repeated.", show_default="all"),
@@ -63,19 +80,10 @@ def start(
     max_epsilon: Annotated[
         float | None, typer.Option(metavar="X", help="With --noise: end before more is spent.")
     ] = None,
-    features: Annotated[
-        str | None,
-        typer.Option(metavar="A,B,…", help="Columns to learn from.", show_default="all but the target"),
-    ] = None,
-    holdout: Annotated[
-        float | None,
-        typer.Option(metavar="SHARE", help="Of each client's rows, to measure on.", show_default="0.2"),
-    ] = None,
-    seed: Annotated[int | None, typer.Option(metavar="N", help="Of all chance.", show_default="0")] = None,
-    set_: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="NAME=VALUE", help="A setting of the fits; may be repeated."),
-    ] = None,
+    features: Features = None,
+    holdout: Holdout = None,
+    seed: Seed = None,
+    set_: SetOption = None,
     set_strategy: Annotated[
         list[str] | None,
         typer.Option(metavar="NAME=VALUE", help="A setting of the strategy; may be repeated."),
@@ -93,7 +101,26 @@ def start(
         feria jobs start logistic_regression --target "num>0" --name heart
         feria jobs start gradient_boosting --target bought --name shop_ranker --strategy bagging --rounds 40
         feria jobs start mlp --target income --name income --strategy krum --min-replies 8 --deadline 60
+        feria jobs start --app digits --name digits --set learning-rate=0.05
     """
+    if flower_app is not None:
+        _refuse_with_app(
+            {
+                "KIND": kind,
+                "--target": target,
+                "--strategy": strategy,
+                "--set-strategy": set_strategy,
+                "--per-round": per_round,
+                "--min-replies": min_replies,
+                "--otherwise": otherwise,
+                "--noise": noise,
+                "--features": features,
+                "--holdout": holdout,
+                "--seed": seed,
+            }
+        )
+    elif kind is None or target is None:
+        raise Invalid("Say what to train: KIND and --target COLUMN, or --app NAME.")
     if noise is None and max_epsilon is not None:
         raise Invalid("--max-epsilon goes with --noise.")
     rules = {
@@ -105,7 +132,16 @@ def start(
     privacy = {"noise_multiplier": noise, "clipping_norm": clip, "delta": delta, "max_epsilon": max_epsilon}
 
     async def order(client: "AsyncClient") -> "Job":
-        job = await client.start_job(
+        if kind is None or target is None:
+            return await client.start_app_job(
+                name,
+                flower_app or "",
+                clients=clients,
+                rounds=rounds,
+                settings=settings_said(set_) or None,
+                deadline_seconds=deadline,
+            )
+        return await client.start_job(
             name,
             kind,
             target,
@@ -115,22 +151,30 @@ def start(
             rounds=rounds,
             participation={key: value for key, value in rules.items() if value is not None},
             privacy=None if noise is None else privacy,
-            features=None if features is None else [column.strip() for column in features.split(",")],
+            features=names_said(features),
             holdout=holdout,
             seed=seed,
             settings=settings_said(set_) or None,
         )
-        if not detach:
-            screen.note(f"Job {job.number} has begun; `feria jobs watch {job.number}` shows it again.")
-            job = await _watch(client, job.number)
-        return job
 
-    job = speak(order)
+    async def order_and_watch(client: "AsyncClient") -> "Job":
+        job = await order(client)
+        if detach:
+            return job
+        screen.note(f"Job {job.number} has begun; `feria jobs watch {job.number}` shows it again.")
+        return await _watch(client, job.number)
+
+    job = speak(order_and_watch)
     if detach:
         screen.say(str(job.number))
         screen.note(f"`feria jobs watch {job.number}` watches it.")
     else:
         _say_end(job)
+
+
+def _refuse_with_app(said: "dict[str, Any]") -> None:
+    if names := [name for name, value in said.items() if value is not None]:
+        raise Invalid(f"An app sees to that itself: leave out {', '.join(names)}.")
 
 
 @app.command(cls=NodeCommand)
@@ -180,18 +224,15 @@ def list_(
     if not jobs:
         screen.note("There are no such jobs. `feria jobs start --help` says how to start one.")
         return
-    table = screen.table(
-        "job", "model", "kind", "strategy", "clients", "round", "state", right=("job", "clients")
-    )
+    table = screen.table("job", "model", "made by", "clients", "round", "state", right=("job", "clients"))
     for job in jobs:
         order = job.order
         table.add_row(
             str(job.number),
             order.model if job.result is None else f"{job.result.name}@{job.result.version}",
-            order.kind,
-            order.strategy,
+            order.method,
             f"{job.clients:,}",
-            f"{job.round}/{job.rounds}",
+            f"{job.round}/{job.rounds or '?'}",
             job.state.value,
         )
     screen.show(table)
@@ -235,8 +276,10 @@ def stop(number: Number) -> None:
     async def end(client: "AsyncClient") -> "Job":
         return await client.stop_job(number)
 
+    from feria.cli.watching import progress
+
     job = speak(end)
-    screen.say(f"Job {job.number} is {job.state.value} after round {job.round} of {job.rounds}.")
+    screen.say(f"Job {job.number} is {job.state.value} after {progress(job)}.")
 
 
 @app.command(cls=NodeCommand)
@@ -257,7 +300,9 @@ def resume(
 
     job = speak(go_on)
     if detach:
-        screen.say(f"Job {job.number} goes on after round {job.round} of {job.rounds}.")
+        from feria.cli.watching import progress
+
+        screen.say(f"Job {job.number} goes on after {progress(job)}.")
     else:
         _say_end(job)
 
@@ -324,7 +369,9 @@ def _say_end(job: "Job") -> None:
         more: dict[str, Any] = job.error.model_extra or {}
         raise revive(job.error.error, job.error.detail, dict(more))
     if job.result is None:
-        screen.say(f"Job {job.number} is {job.state.value} after round {job.round} of {job.rounds}.")
+        from feria.cli.watching import progress
+
+        screen.say(f"Job {job.number} is {job.state.value} after {progress(job)}.")
         return
     reference = f"{job.result.name}@{job.result.version}"
     screen.say(f"{reference} is trained by {job.clients:,} clients and served.", style="bold green")

@@ -7,7 +7,19 @@ import typer
 
 from feria.cli import screen
 from feria.cli.finding import speak
-from feria.cli.options import Json, ModelArgument, NodeCommand, model_name, read_text, settings_said
+from feria.cli.options import (
+    Features,
+    Holdout,
+    Json,
+    ModelArgument,
+    NodeCommand,
+    Seed,
+    SetOption,
+    model_name,
+    names_said,
+    read_text,
+    settings_said,
+)
 
 if TYPE_CHECKING:
     from feria.client import AsyncClient
@@ -43,33 +55,16 @@ def train(
     name: Annotated[
         str | None, typer.Option(metavar="NAME", help="The model's name.", show_default="the file's")
     ] = None,
-    features: Annotated[
-        str | None,
-        typer.Option(metavar="A,B,…", help="Columns to learn from.", show_default="all but the target"),
-    ] = None,
-    holdout: Annotated[
-        float | None,
-        typer.Option(
-            metavar="SHARE",
-            min=0,
-            max=0.9,
-            help="Share of the rows kept aside to measure on.",
-            show_default="0.2",
-        ),
-    ] = None,
-    seed: Annotated[
-        int | None, typer.Option(metavar="N", help="Of the split and of chance.", show_default="0")
-    ] = None,
+    features: Features = None,
+    holdout: Holdout = None,
+    seed: Seed = None,
     task: Annotated[
         str | None,
         typer.Option(
             metavar="TASK", help="classification, regression or auto.", show_default="auto, by the target"
         ),
     ] = None,
-    set_: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="NAME=VALUE", help="A setting of the estimator; may be repeated."),
-    ] = None,
+    set_: SetOption = None,
     card: Annotated[Path | None, typer.Option(metavar="FILE", help="A model card, in Markdown.")] = None,
     later: Annotated[
         bool, typer.Option("--later", help="Queue it, and print the task's id instead of waiting.")
@@ -95,11 +90,10 @@ def train(
     chosen: Any = task
     settings = settings_said(set_)
     text = read_text(card) if card is not None else None
-    only = None if features is None else [column.strip() for column in features.split(",")]
 
     wishes: Wishes = {
         "task": chosen,
-        "features": only,
+        "features": names_said(features),
         "holdout": holdout,
         "seed": seed,
         "settings": settings or None,

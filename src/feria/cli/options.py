@@ -86,6 +86,27 @@ ModelArgument = Annotated[
         parser=reference,
     ),
 ]
+Features = Annotated[
+    str | None,
+    typer.Option(metavar="A,B,…", help="Columns to learn from.", show_default="all but the target"),
+]
+Holdout = Annotated[
+    float | None,
+    typer.Option(
+        metavar="SHARE",
+        min=0,
+        max=0.9,
+        help="Share of the rows kept aside to measure on.",
+        show_default="0.2",
+    ),
+]
+Seed = Annotated[
+    int | None, typer.Option(metavar="N", help="Of the split and of all chance.", show_default="0")
+]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="NAME=VALUE", help="A setting of what is trained; may be repeated."),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 OfCategory = Annotated[
     str | None, typer.Option(metavar="PATH", help="Only of this category, with those below it.")
@@ -103,6 +124,11 @@ def model_name(file: str) -> str:
     while re.search(r"\.(csv|tsv|parquet|onnx|gz|txt)$", stem, re.IGNORECASE):
         stem = stem.rpartition(".")[0]
     return re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-._")[:64]
+
+
+def names_said(text: str | None) -> list[str] | None:
+    """Of `A,B,…`."""
+    return None if text is None else [name.strip() for name in text.split(",")]
 
 
 def settings_said(texts: list[str] | None) -> dict[str, Any]:

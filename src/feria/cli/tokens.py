@@ -7,7 +7,7 @@ import typer
 
 from feria.cli import screen
 from feria.cli.finding import speak
-from feria.cli.options import Json, NodeCommand
+from feria.cli.options import Json, NodeCommand, names_said
 
 if TYPE_CHECKING:
     from feria.access.wire import NewToken, Token
@@ -45,8 +45,7 @@ def create(
     """
 
     async def make(client: "AsyncClient") -> "NewToken":
-        wanted = None if allow is None else [one.strip() for one in allow.split(",")]
-        return await client.create_token(name, role, allow=wanted, days=days)
+        return await client.create_token(name, role, allow=names_said(allow), days=days)
 
     made = speak(make)
     screen.say(made.token)

@@ -62,7 +62,7 @@ def _round_line(event: Mapping[str, Any], rounds: int) -> str:
     )
     spent = "" if event["epsilon"] is None else f", ε {event['epsilon']:.2f}"
     return (
-        f"Round {event['round']} of {rounds}: {event['replies']} clients{told}{spent}, "
+        f"Round {event['round']}{_of(rounds)}: {event['replies']} clients{told}{spent}, "
         f"{event['seconds']:.1f} s"
     )
 
@@ -94,7 +94,8 @@ async def _picture(client: "AsyncClient", number: int) -> "RenderableType":
     clients = await client.job_clients(number)
     return Group(
         Text(sentence(job), style="bold"),
-        Padding(ProgressBar(total=job.rounds, completed=_done(job), width=60), 0),  # a line of its own
+        # Padding gives it a line of its own.
+        Padding(ProgressBar(total=job.rounds or None, completed=_done(job), width=60), 0),
         clients_table(clients),
         Text(_health(job), style="dim"),
     )
@@ -109,15 +110,24 @@ def _done(job: Job) -> float:
 
 def sentence(job: Job) -> str:
     order = job.order
-    who = f"Job {job.number}: {order.model}, {order.kind} by {order.strategy}"
+    who = f"Job {job.number}: {order.model}, {order.method}"
     match job.state:
         case JobState.running:
-            return f"{who}; round {job.round} of {job.rounds}."
+            return f"{who}; {progress(job)}."
         case JobState.waiting:
             return f"{who}; {job.waiting_for}"
         case JobState.pending:
             return f"{who}; waits for its turn."
-    return f"{who}; {job.state.value} after {job.round} of {job.rounds} rounds."
+    return f"{who}; {job.state.value} after {progress(job)}."
+
+
+def progress(job: Job) -> str:
+    return f"round {job.round}{_of(job.rounds)}"
+
+
+def _of(rounds: int) -> str:
+    """Nothing where only the job's app knows how many there will be."""
+    return f" of {rounds}" if rounds else ""
 
 
 def _health(job: Job) -> str:

@@ -89,11 +89,11 @@ def _train(clients: Clients, rounds: int, tell: Any, stop: threading.Event) -> N
     from feria.federation.executors import InTurn
     from feria.federation.federate import federate
     from feria.federation.grid import Client, InProcessGrid
-    from feria.federation.jobs_wire import JobOrder
+    from feria.federation.orders import TrainingJob
     from feria.learning.sources import Table
 
     clock = SystemClock()
-    order = JobOrder(model="shopcart", kind="logistic_regression", target="y", rounds=rounds, holdout=HELD)
+    order = TrainingJob(model="shopcart", kind="logistic_regression", target="y", rounds=rounds, holdout=HELD)
     rows = {}
     for number, (x, y) in enumerate(clients, 1):
         columns = {f"x{n}": column for n, column in enumerate(np.asarray(x, np.float64).T)}

@@ -16,8 +16,9 @@ import msgspec
 from feria.clock import Clock
 from feria.events.bus import EventBus
 from feria.federation import wire
-from feria.federation.jobs_wire import Changed, Health, Job, JobError, JobOrder, JobResult, JobState, Told
+from feria.federation.jobs_wire import Changed, Health, Job, JobError, JobResult, JobState, Told
 from feria.federation.journal import Batch, Journal, Values
+from feria.federation.orders import JobOrder, any_order
 from feria.federation.tracking import ClientRound, ClientStatus, Tracker
 
 GATHER = 0.2
@@ -32,7 +33,7 @@ class Chronicle:
     ) -> None:
         """`values` are those of the job's row, as it stands after all that `tracker` has been told."""
         self.values = values
-        self.order = JobOrder.model_validate_json(values["order"])
+        self.order = any_order.validate_json(values["order"])
         self.tracker = tracker
         self._journal = journal
         self._bus = bus
@@ -150,7 +151,7 @@ def statuses_json(statuses: Sequence[ClientStatus]) -> bytes:
 def as_job(values: Values) -> Job:
     """A job that does not live, by its row."""
     health = Health.model_validate_json(values["health"])
-    return _job(JobOrder.model_validate_json(values["order"]), values, health=health)
+    return _job(any_order.validate_json(values["order"]), values, health=health)
 
 
 def _job(order: JobOrder, values: Values, **more: Any) -> Job:
@@ -162,7 +163,7 @@ def _job(order: JobOrder, values: Values, **more: Any) -> Job:
         clients=values["clients"],
         state=JobState(values["state"]),
         round=values["round"],
-        rounds=order.rounds,
+        rounds=order.rounds or 0,
         created_at=values["created_at"],
         started_at=values["started_at"],
         finished_at=values["finished_at"],

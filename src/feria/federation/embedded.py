@@ -1,8 +1,6 @@
 """The engine of a single node: Flower's strategies over clients whose rows are here, a process a job."""
 
-import asyncio
 import base64
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +8,10 @@ import msgspec
 
 from feria.errors import Invalid
 from feria.federation.engine import MODEL, Outcome, Running, Tell
-from feria.federation.jobs_wire import JobOrder, Told
-from feria.federation.strategies import AVERAGED, STRATEGIES, UNITED
+from feria.federation.jobs_wire import Told
+from feria.federation.models import FEDERATED, check_settings
+from feria.federation.orders import AppJob, JobOrder, TrainingJob
+from feria.federation.strategies import STRATEGIES
 from feria.settings import LearningSettings
 from feria.tasks.processes import Processes
 
@@ -32,14 +32,15 @@ class EmbeddedEngine:
         self._workers = workers
 
     async def check(self, order: JobOrder) -> None:
+        if isinstance(order, AppJob):
+            return
         kind = STRATEGIES.get(order.strategy)
         if kind is None:
             raise Invalid(f"There is no strategy '{order.strategy}'; there are {', '.join(STRATEGIES)}.")
         kind.choose(order.strategy_settings)
-        if order.kind not in AVERAGED + UNITED:
-            raise Invalid(f"{order.kind} cannot be federated; {', '.join(AVERAGED + UNITED)} can.")
-        if kind.trees != (order.kind in UNITED):
-            fitting = "bagging" if order.kind in UNITED else "any strategy but bagging"
+        check_settings(order.kind, order.settings)
+        if kind.trees != FEDERATED[order.kind].trees:
+            fitting = "any strategy but bagging" if kind.trees else "bagging"
             raise Invalid(f"{order.strategy} makes nothing of {order.kind}, which wants {fitting}.")
         if order.holdout == 0:
             raise Invalid(
@@ -47,19 +48,14 @@ class EmbeddedEngine:
             )
 
     async def run(self, job: Running, tell: Tell) -> Outcome:
-        _refuse_too_few(job)
-        said: asyncio.Queue[Sequence[Told] | None] = asyncio.Queue()
-        telling = asyncio.create_task(_tell_all(said, tell))
-        try:
-            made = await self._processes.run(
-                _run,
-                self._as_json(job),
-                seconds=LONGEST,
-                hear=lambda packed: said.put_nowait(_events.decode(base64.b64decode(packed))),
-            )
-        finally:
-            said.put_nowait(None)
-            await telling
+        if isinstance(job.order, TrainingJob):
+            _refuse_too_few(job.order, len(job.clients))
+        made = await self._processes.run(
+            _run,
+            self._as_json(job),
+            seconds=LONGEST,
+            hear=lambda packed: tell(_events.decode(base64.b64decode(packed))),
+        )
         return Outcome(
             job.folder / MODEL,
             kind=job.order.kind,
@@ -77,15 +73,15 @@ class EmbeddedEngine:
             ],
             "folder": str(job.folder),
             "told": job.told,
+            "app": None if job.app is None else str(job.app),
             "flower": str(self._home),
             "workers": self._workers,
-            "limits": {"rows": self._limits.max_rows, "columns": self._limits.max_columns},
+            "limits": [self._limits.max_rows, self._limits.max_columns],
         }
 
 
-def _refuse_too_few(job: Running) -> None:
+def _refuse_too_few(order: TrainingJob, clients: int) -> None:
     """A round that can never count need not be waited for."""
-    order, clients = job.order, len(job.clients)
     kind = STRATEGIES[order.strategy]
     least = kind.least(kind.choose(order.strategy_settings))
     asked = min(clients, order.participation.per_round or clients)
@@ -93,11 +89,6 @@ def _refuse_too_few(job: Running) -> None:
         raise Invalid(
             f"{order.strategy} wants the answers of {least} clients, and {asked} are asked in a round."
         )
-
-
-async def _tell_all(said: "asyncio.Queue[Sequence[Told] | None]", tell: Tell) -> None:
-    while (events := await said.get()) is not None:
-        await tell(events)
 
 
 def _run(*args: Any) -> Any:

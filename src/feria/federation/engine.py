@@ -7,7 +7,8 @@ from typing import Protocol
 
 from pydantic import JsonValue
 
-from feria.federation.jobs_wire import JobOrder, Told
+from feria.federation.jobs_wire import Told
+from feria.federation.orders import JobOrder
 
 MODEL = "model.onnx"
 """What an engine leaves in a job's folder."""
@@ -38,6 +39,8 @@ class Running:
     """The job's own. What is left in it is there again when the job is resumed, until it is completed."""
     told: int = -1
     """The last round whose end was written down; how later ones ended, a job that goes on tells again."""
+    app: Path | None = None
+    """The bundle, where the order is an `AppJob`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +48,7 @@ class Outcome:
     """A model to be published."""
 
     file: Path
-    """ONNX that carries `FileMetadata`."""
+    """ONNX."""
     kind: str
     metrics: Mapping[str, JsonValue] = field(default_factory=dict)
     trained_from: Mapping[str, JsonValue] = field(default_factory=dict)
@@ -60,7 +63,8 @@ class FederationEngine(Protocol):
        told to be `Alive` every few seconds, as long as they are.
     2. Cancelling the caller ends the training, also in the middle of a round, before this returns.
     3. Run again on a folder that it was ended on, it goes on after the last round that was told to have
-       ended, and makes the same model as if nothing had happened.
+       ended, and makes the same model as if nothing had happened. A user's app begins again, and finds what
+       it left in the folder.
     4. An order that it cannot carry out raises, and in a sentence.
     """
 

@@ -23,9 +23,9 @@ from feria.federation import guard, wire
 from feria.federation.agreement import Agreement, agree
 from feria.federation.client_app import CONFIG, STATISTICS
 from feria.federation.guard import NAMED, Guarded
-from feria.federation.jobs_wire import JobOrder
 from feria.federation.models import learner_for
 from feria.federation.models.trees import read
+from feria.federation.orders import Participation, PrivacySettings, TrainingJob
 from feria.federation.privacy import make_private
 from feria.federation.publishing import publish
 from feria.federation.rounds import Memory, Rounds
@@ -50,7 +50,7 @@ class Made:
 
 
 def federate(
-    order: JobOrder,
+    order: TrainingJob,
     grid: Grid,
     *,
     samples: Mapping[str, int],
@@ -163,13 +163,13 @@ class _History:
         """Means over the clients' held-out rows, after the last round."""
         return dict(self._ended[max(self._ended)].evaluate) if self._ended else {}
 
-    def privacy(self, settings: wire.PrivacySettings) -> dict[str, Any]:
+    def privacy(self, settings: PrivacySettings) -> dict[str, Any]:
         last = self._ended[max(self._ended)]
         return {**settings.model_dump(), "epsilon": last.epsilon, "delta": last.delta}
 
 
 # ------------------------------------------------------------------- before the first round
-def _agreement(order: JobOrder, grid: Grid, folder: Path) -> Agreement:
+def _agreement(order: TrainingJob, grid: Grid, folder: Path) -> Agreement:
     """The one that the job began with, or a new one of what all clients tell."""
     file = folder / AGREEMENT
     if file.exists():
@@ -180,7 +180,7 @@ def _agreement(order: JobOrder, grid: Grid, folder: Path) -> Agreement:
     return made
 
 
-def _asked(order: TrainingOrder, rules: wire.Participation, grid: Grid) -> dict[str, Statistics]:
+def _asked(order: TrainingOrder, rules: Participation, grid: Grid) -> dict[str, Statistics]:
     """What each client tells, by name. Raises `Unavailable`, naming them, where too many do not."""
     names = {
         node: name for node, name in names_of(grid).items() if not rules.clients or name in rules.clients

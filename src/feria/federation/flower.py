@@ -11,6 +11,7 @@ import gc
 import io
 import logging
 import os
+import warnings
 from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
@@ -32,6 +33,7 @@ from flwr.proto.message_pb2 import Context as ContextProto
 from flwr.proto.message_pb2 import Message as MessageProto
 from flwr.proto.node_pb2 import NodeInfo
 from flwr.proto.recorddict_pb2 import RecordDict as RecordDictProto
+from flwr.serverapp import ServerApp
 from flwr.supercore.run import Run
 from flwr.supercore.task_identity import TaskIdentity
 
@@ -139,6 +141,20 @@ def _parsed(head: bytes) -> tuple[np.dtype[Any], tuple[int, ...], Literal["C", "
     except ValueError:
         return None
     return None if dtype.hasobject else (dtype, shape, "F" if fortran else "C")
+
+
+def has_main(app: ServerApp) -> bool:
+    """Whether it is a program of its own; the older form is a strategy that Flower runs in threads."""
+    return app._main is not None
+
+
+def bundle(folder: Path) -> bytes:
+    """A Flower app's folder as `flwr build` packs it, always to the same bytes. Raises `ValueError`."""
+    from flwr.cli.build import build_fab_from_disk  # a second on its own, and a job has no need of it
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of pathspec's, which is Flower's business
+        return build_fab_from_disk(folder)
 
 
 def empty_run(run_id: int) -> Run:

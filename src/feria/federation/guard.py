@@ -16,9 +16,9 @@ from flwr.serverapp.strategy import FedAvg, Strategy
 
 from feria.errors import Invalid, Unavailable
 from feria.federation.flower import of_kind
+from feria.federation.orders import Participation
 from feria.federation.strategies import StrategyKind
 from feria.federation.watch import PassingGrid, names_of
-from feria.federation.wire import Participation
 from feria.learning.kinds import Chosen
 
 NAMED = 5

@@ -12,12 +12,14 @@ import msgspec
 from feria.clock import Clock
 from feria.errors import Conflict, Invalid, NotFound
 from feria.events.bus import EventBus
+from feria.federation.apps import Apps
 from feria.federation.chronicle import as_job, statuses_json
 from feria.federation.clients import Clients
 from feria.federation.engine import FederationEngine
-from feria.federation.jobs_wire import Client, Job, JobOrder, JobState, Told
+from feria.federation.jobs_wire import Client, Job, JobState, Told
 from feria.federation.journal import Journal, Values, open_journal
 from feria.federation.lives import Lives
+from feria.federation.orders import AppJob, JobOrder, Participation, TrainingJob
 from feria.federation.tracking import ClientConfig, ClientRound, ClientStatus, Tracker
 from feria.registry.shelf import Registry
 from feria.settings import FederationSettings
@@ -31,6 +33,7 @@ class Jobs:
         self,
         journal: Journal,
         clients: Clients,
+        apps: Apps,
         engine: FederationEngine,
         lives: Lives,
         bus: EventBus,
@@ -39,6 +42,7 @@ class Jobs:
     ) -> None:
         self._journal = journal
         self._clients = clients
+        self._apps = apps
         self._engine = engine
         self._lives = lives
         self._bus = bus
@@ -53,11 +57,15 @@ class Jobs:
         """Take on a job; durable on return. It begins when its turn comes, `FERIA_FEDERATION__PARALLEL` at
         a time.
 
-        Raises `NotFound` for a client that its owner does not have, and `Invalid` for what cannot be meant.
+        Raises `NotFound` for a client that its owner does not have or an app that nobody has, and `Invalid`
+        for what cannot be meant.
         """
+        if isinstance(order, AppJob):
+            order = await self._apps.complete(order)
         await self._engine.check(order)
         clients = await self._clients.choose(owner, order.participation.clients)
-        _check_quorum(order, len(clients))
+        if isinstance(order, TrainingJob):
+            _check_quorum(order.participation, len(clients))
         statuses = _new_statuses(clients, self._clock)
         values: Values = {
             "owner": owner,
@@ -221,6 +229,7 @@ class Jobs:
 async def open_jobs(
     database: Database,
     clients: Clients,
+    apps: Apps,
     registry: Registry,
     engine: FederationEngine,
     bus: EventBus,
@@ -230,8 +239,8 @@ async def open_jobs(
 ) -> AsyncGenerator[Jobs]:
     """Goes on with what an earlier run left unfinished. `folder` is kept between runs."""
     async with open_journal(database) as journal:
-        lives = Lives(journal, clients, registry, engine, bus, clock, settings, folder)
-        jobs = Jobs(journal, clients, engine, lives, bus, clock, settings)
+        lives = Lives(journal, clients, apps, registry, engine, bus, clock, settings, folder)
+        jobs = Jobs(journal, clients, apps, engine, lives, bus, clock, settings)
         try:
             await jobs.take_up()
             yield jobs
@@ -239,9 +248,8 @@ async def open_jobs(
             await lives.close()
 
 
-def _check_quorum(order: JobOrder, clients: int) -> None:
+def _check_quorum(rules: Participation, clients: int) -> None:
     """Raises `Invalid` where so many good replies can never come."""
-    rules = order.participation
     asked = min(rules.per_round or clients, clients)
     if rules.min_replies is not None and rules.min_replies > asked:
         raise Invalid(f"A round is to have {rules.min_replies} good replies, and {asked} clients are asked.")

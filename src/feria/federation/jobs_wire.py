@@ -2,18 +2,14 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, model_validator
-from pydantic_core import PydanticSerializationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from feria.federation.wire import AnyEvent, Event, Participation, PrivacySettings
-from feria.learning.wire import TrainingOrder
-from feria.registry.wire import Column, ModelName
+from feria.federation.orders import JobOrder
+from feria.federation.wire import AnyEvent, Event
+from feria.registry.wire import Column
 
-StrategyName = Literal[
-    "fedavg", "fedprox", "fedadam", "fedyogi", "median", "trimmed_mean", "krum", "bulyan", "bagging"
-]
 NUMBER = 2**63
 """No job's number is as large: it would not fit the database's."""
 
@@ -53,51 +49,27 @@ class ClientList(Wire):
     clients: tuple[Client, ...]
 
 
+# ------------------------------------------------------------------- apps
+class App(Wire):
+    """A Flower app that jobs can run, by the name in its `pyproject.toml`."""
+
+    name: str
+    version: str
+    publisher: str
+    description: str
+    settings: dict[str, bool | int | float | str] = Field(
+        description="Its `[tool.flwr.app.config]`, with a dot between the names of nested tables."
+    )
+    digest: str = Field(description="sha256 of its bundle.")
+    owner: str = Field(description="Who registered it.")
+    created_at: datetime
+
+
+class AppList(Wire):
+    apps: tuple[App, ...]
+
+
 # ------------------------------------------------------------------- jobs
-class JobOrder(TrainingOrder):
-    """Which model to make as in a training, from whose rows, and how they go about it together."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "model": "shop_ranker",
-                    "kind": "logistic_regression",
-                    "target": "bought",
-                    "rounds": 5,
-                    "participation": {"clients": ["Tienda Lima", "Tienda Cusco"]},
-                }
-            ]
-        }
-    )
-
-    model: ModelName = Field(description="Name under which the result is published.")
-    strategy: StrategyName = Field(default="fedavg", description="How the clients' arrays become one.")
-    strategy_settings: dict[str, JsonValue] = Field(
-        default_factory=dict, description="The strategy's own, in Flower's words."
-    )
-    rounds: int = Field(default=10, ge=1, le=1000)
-    participation: Participation = Field(
-        default=Participation(), description="Of whom; without names, of all clients there are at its start."
-    )
-    privacy: PrivacySettings | None = Field(default=None, description="None without it.")
-    fit_seconds: float | None = Field(
-        default=None,
-        gt=0,
-        le=86_400,
-        description="Longest that one client may work on one message, where it runs in a process that can be "
-        "ended; the round's deadline when left out.",
-    )
-
-    @model_validator(mode="after")
-    def _can_be_written_down(self) -> Self:
-        try:
-            self.model_dump_json()
-        except PydanticSerializationError:
-            raise ValueError("half a character (a lone surrogate) is no text") from None
-        return self
-
-
 class JobState(StrEnum):
     pending = "pending"  # others go first
     waiting = "waiting"  # for clients
@@ -155,7 +127,7 @@ class Job(Wire):
     clients: int = Field(description="How many take part.")
     state: JobState
     round: int = Field(default=0, description="The one under way, or the last; 0 before the first.")
-    rounds: int
+    rounds: int = Field(description="How many there will be; 0 where only its app knows.")
     waiting_for: str = Field(default="", description="What a waiting job waits for, in a sentence.")
     away: tuple[str, ...] = Field(default=(), description="Clients that would help it on, by name.")
     health: Health = Health()

@@ -13,11 +13,13 @@ from typing import Any
 from feria.clock import Clock
 from feria.errors import Unavailable
 from feria.events.bus import EventBus
+from feria.federation.apps import Apps
 from feria.federation.chronicle import Chronicle
 from feria.federation.clients import Clients
 from feria.federation.engine import FederationEngine, Outcome, Running
-from feria.federation.jobs_wire import JobOrder, JobState
+from feria.federation.jobs_wire import JobState
 from feria.federation.journal import Journal, Values
+from feria.federation.orders import AppJob, JobOrder
 from feria.federation.tracking import Tracker
 from feria.registry.shelf import Registry
 from feria.registry.wire import Description, Model
@@ -25,6 +27,9 @@ from feria.settings import FederationSettings
 from feria.storage.blobs import disk_errors
 from feria.tasks.slots import Slots
 from feria.web import replies
+
+APP = "app.fab"
+"""In a job's folder: the app that it runs."""
 
 
 @dataclass(slots=True, eq=False)
@@ -46,6 +51,7 @@ class Lives:
         self,
         journal: Journal,
         clients: Clients,
+        apps: Apps,
         registry: Registry,
         engine: FederationEngine,
         bus: EventBus,
@@ -55,6 +61,7 @@ class Lives:
     ) -> None:
         self._journal = journal
         self._clients = clients
+        self._apps = apps
         self._registry = registry
         self._engine = engine
         self._bus = bus
@@ -143,8 +150,11 @@ class Lives:
         with disk_errors():
             folder.mkdir(parents=True, exist_ok=True)
         participants = await self._clients.participants(values["owner"], life.names)
-        told = chronicle.tracker.ended
-        running = Running(chronicle.number, chronicle.order, participants, folder, told)
+        told, app = chronicle.tracker.ended, None
+        if isinstance(chronicle.order, AppJob):
+            app = folder / APP
+            await self._apps.lend(chronicle.order.app, app)
+        running = Running(chronicle.number, chronicle.order, participants, folder, told, app)
         outcome = await self._engine.run(running, chronicle.tell)
         life.decided = True
         description = _description(chronicle.order, outcome, values)

@@ -26,8 +26,8 @@ from flwr.serverapp.strategy import DifferentialPrivacyServerSideFixedClipping, 
 
 from feria.errors import Invalid
 from feria.federation.flower import of_kind
+from feria.federation.orders import PrivacySettings
 from feria.federation.screening import SAMPLES
-from feria.federation.wire import PrivacySettings
 
 
 class Private(DifferentialPrivacyServerSideFixedClipping):

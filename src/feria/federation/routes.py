@@ -22,11 +22,11 @@ from feria.federation.jobs_wire import (
     Job,
     JobClientList,
     JobList,
-    JobOrder,
     JobState,
     Round,
     RoundList,
 )
+from feria.federation.orders import JobOrder
 from feria.registry.shelf import Registry
 from feria.settings import Settings
 from feria.web.parts import Part

@@ -56,10 +56,6 @@ class StrategyKind:
         return choose(self.name, self.settings, given)
 
 
-AVERAGED = ("logistic_regression", "linear_regression", "svm", "mlp")
-UNITED = ("gradient_boosting", "random_forest")
-"""Kinds of model whose clients answer with arrays of one shape, and those whose clients answer with trees."""
-
 STRATEGIES: dict[str, StrategyKind] = {
     kind.name: kind
     for kind in (

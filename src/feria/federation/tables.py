@@ -1,4 +1,4 @@
-"""Clients, jobs, and what was told of them."""
+"""Clients, jobs, what was told of them, and apps."""
 
 from datetime import datetime
 
@@ -92,3 +92,18 @@ class ClientRoundRow(Row):
     seconds: Mapped[float | None] = mapped_column(Double)
     bytes: Mapped[int] = mapped_column(counter)
     """Of arrays, there and back."""
+
+
+class AppRow(Row):
+    __tablename__ = "federation_apps"
+
+    name: Mapped[str] = mapped_column(key(64), primary_key=True)
+    version: Mapped[str] = mapped_column(String(50))
+    publisher: Mapped[str] = mapped_column(String(100))
+    description: Mapped[str] = mapped_column(String(2000))
+    settings: Mapped[bytes] = mapped_column(blob())
+    """JSON."""
+    digest: Mapped[str] = mapped_column(key(64))
+    """Also the name of the file with its bundle."""
+    owner: Mapped[str] = mapped_column(key(128))
+    created_at: Mapped[datetime] = mapped_column(Moment())

@@ -188,6 +188,7 @@ class Tracker:
 
     def _begin(self, event: wire.RoundBegan) -> None:
         self._asked, self._answered = event.clients, 0
+        self.ended = min(self.ended, event.round - 1)  # an app that is resumed begins again
         for client in self._clients.values():
             if client.record is not None and client.record.round == event.round:
                 client.record = None  # it was begun before, and what came of that counts for nothing

@@ -7,7 +7,7 @@ it hands on is looked at first: an answer that must not be aggregated becomes an
 import math
 import threading
 from collections.abc import Callable, Iterable
-from typing import TypedDict, cast
+from typing import TypedDict, cast, get_args
 
 from flwr.app import ArrayRecord, ConfigRecord, Error, Message, MetricRecord, RecordDict
 from flwr.proto.node_pb2 import NodeInfo
@@ -23,6 +23,7 @@ from feria.federation.screening import SAMPLES
 SHORTEST, LONGEST = 0.001, 0.1
 """Seconds between two looks: more and more while nothing comes, few again when something does."""
 REFUSED = 0
+PHASES = get_args(wire.Phase)
 
 Tell = Callable[[wire.AnyEvent], object]
 Screen = Callable[[Message, Message, str], str | None]
@@ -79,33 +80,57 @@ class WatchGrid(PassingGrid):
         self._tell = tell
         self._screen = screen
         self._stop = stop or threading.Event()
+        self._under_way: dict[str, _Exchange] = {}
+        """By the ids of messages without an answer."""
+
+    def push_messages(self, messages: Iterable[Message]) -> Iterable[str]:
+        messages = list(messages)
+        exchange = _Exchange(messages, names_of(self.grid), self._clock, self._tell, self._screen)
+        exchange.sent(self.grid.push_messages(messages))
+        self._under_way |= dict.fromkeys(exchange.waiting, exchange)
+        return list(exchange.waiting)
+
+    def pull_messages(self, message_ids: Iterable[str]) -> Iterable[Message]:
+        """Raises `Cancelled` once it is stopped; the grid beneath is then to be closed, for what was sent is
+        still on its way there."""
+        return self._pull(message_ids).values()
 
     def send_and_receive(
         self, messages: Iterable[Message], *, timeout: float | None = None
     ) -> Iterable[Message]:
-        """No message outlives `timeout`. Raises `Cancelled` as soon as it is stopped; the grid beneath is
-        then to be closed, for what was sent is still on its way there."""
+        """No message outlives `timeout`. Raises as `pull_messages` does, as soon as it is stopped."""
         messages = list(messages)
         if timeout is not None:
             for message in messages:
                 message.metadata.ttl = min(message.metadata.ttl, timeout)
-        exchange = _Exchange(messages, names_of(self.grid), self._clock, self._tell, self._screen)
         until = math.inf if timeout is None else self._clock.monotonic() + timeout
-        exchange.sent(self.grid.push_messages(messages))
+        waiting = dict.fromkeys(self.push_messages(messages))
+        replies: list[Message] = []
         pause = SHORTEST
-        while exchange.waiting and self._clock.monotonic() < until:
-            if self._stop.is_set():
-                raise Cancelled("The job was stopped.")
-            came = list(self.grid.pull_messages(exchange.waiting.keys()))
-            for reply in came:
-                exchange.came(reply)
+        while waiting and self._clock.monotonic() < until:
+            came = self._pull(waiting.keys())
+            for message_id in came:
+                del waiting[message_id]
+            replies += came.values()
             if came:
                 pause = SHORTEST
-            elif exchange.waiting:
+            elif waiting:
                 self._stop.wait(min(pause, max(0.0, until - self._clock.monotonic())))
                 pause = min(2 * pause, LONGEST)
-        exchange.over()
-        return exchange.replies
+        for message_id in waiting:
+            self._under_way.pop(message_id).straggled(message_id)
+        return replies
+
+    def _pull(self, message_ids: Iterable[str]) -> dict[str, Message]:
+        """Answers to those that are still waited for, by the ids of these."""
+        if self._stop.is_set():
+            raise Cancelled("The job was stopped.")
+        came = {}
+        for reply in self.grid.pull_messages(message_ids):
+            message_id = reply.metadata.reply_to_message_id
+            if (exchange := self._under_way.pop(message_id, None)) is not None:
+                came[message_id] = exchange.came(reply)
+        return came
 
 
 class _Of(TypedDict):
@@ -130,18 +155,20 @@ class _Exchange:
         self._began = self._now()
         self._about: tuple[RecordDict | None, int, int] = (None, 0, 0)
         self.waiting: dict[str, Message] = {}
-        self.replies: list[Message] = []
+        """By id."""
 
     def sent(self, message_ids: Iterable[str]) -> None:
         self.waiting = dict(zip(message_ids, self._messages, strict=True))
         for message in self._messages:
-            self._tell(wire.Sent(**self._of(message), bytes=self._content(message)[2]))
+            if (of := self._of(message)) is not None:
+                self._tell(wire.Sent(**of, bytes=self._content(message)[2]))
 
-    def came(self, reply: Message) -> None:
-        message = self.waiting.pop(reply.metadata.reply_to_message_id, None)
-        if message is None:
-            return
+    def came(self, reply: Message) -> Message:
+        """What is to be handed on in its place."""
+        message = self.waiting.pop(reply.metadata.reply_to_message_id)
         of = self._of(message)
+        if of is None:
+            return reply
         began = float(message.metadata.delivered_at or self._began)
         seconds = max(0.0, of["at"] - began)
         if reply.has_error():
@@ -162,19 +189,22 @@ class _Exchange:
                     bytes=array_bytes(reply.content),
                 )
             )
-        self.replies.append(reply)
+        return reply
 
-    def over(self) -> None:
-        for message in self.waiting.values():
-            of = self._of(message)
+    def straggled(self, message_id: str) -> None:
+        if (of := self._of(self.waiting.pop(message_id))) is not None:
             self._tell(wire.Straggled(**of, seconds=of["at"] - self._began))
 
-    def _of(self, message: Message) -> _Of:
+    def _of(self, message: Message) -> _Of | None:
+        """None of what is no training and no evaluation, of which nothing is told."""
+        phase = message.metadata.message_type.partition(".")[0]
+        if phase not in PHASES:
+            return None
         node_id = message.metadata.dst_node_id
         return {
             "at": self._now(),
             "round": self._content(message)[1],
-            "phase": cast(wire.Phase, message.metadata.message_type),
+            "phase": cast(wire.Phase, phase),
             "node_id": str(node_id),
             "name": self._names.get(node_id, str(node_id)),
         }
@@ -182,14 +212,14 @@ class _Exchange:
     def _content(self, message: Message) -> tuple[RecordDict | None, int, int]:
         """A message's content, its round and its bytes; Flower's strategies give all messages the same."""
         if self._about[0] is not message.content:
-            self._about = (message.content, _round_of(message.content), array_bytes(message.content))
+            self._about = (message.content, round_of(message.content), array_bytes(message.content))
         return self._about
 
     def _now(self) -> float:
         return self._clock.now().timestamp()
 
 
-def _round_of(content: RecordDict) -> int:
+def round_of(content: RecordDict) -> int:
     """Where Flower's strategies write it."""
     for _, config in of_kind(content, ConfigRecord):
         if isinstance(number := config.get("server-round"), int):

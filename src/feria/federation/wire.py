@@ -1,6 +1,6 @@
-"""A job's rules as they come in, and what its rounds tell as they go.
+"""What a job's rounds tell as they go.
 
-The events are told the moment a thing happens, so a job with ten thousand clients tells some forty thousand
+Events are told the moment a thing happens, so a job with ten thousand clients tells some forty thousand
 a round; they are msgspec structs, and `msgspec.json.encode` makes JSON of each, marked by its `event`.
 A number that is none (NaN) becomes null.
 """
@@ -9,56 +9,11 @@ import re
 from typing import Literal
 
 import msgspec
-from pydantic import BaseModel, ConfigDict, Field
 
 Phase = Literal["train", "evaluate"]
 Metrics = dict[str, float | list[float]]
 
 
-class Participation(BaseModel):
-    """Who takes part in a job, and what is done about those who do not answer."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-    clients: tuple[str, ...] = Field(default=(), description="By name; all there are when left out.")
-    per_round: int | None = Field(
-        default=None, ge=1, description="So many of them, drawn anew each round; all when left out."
-    )
-    min_replies: int | None = Field(
-        default=None,
-        ge=1,
-        description="A round counts with so many good replies; when left out, with all that were asked.",
-    )
-    deadline_seconds: float = Field(
-        default=600.0, gt=0, le=86_400, description="Longest that a round waits for its clients' answers."
-    )
-    wait_seconds: float = Field(
-        default=3600.0, ge=0, le=604_800, description="Longest that a round waits for enough clients."
-    )
-    otherwise: Literal["fail", "wait", "continue"] = Field(
-        default="fail",
-        description="Too few good replies: end the job, do the round again until there are enough or "
-        "`wait_seconds` are over, or go on with the arrays as they were.",
-    )
-    retry_seconds: float = Field(default=5.0, ge=0, le=3600, description="Between two tries of a round.")
-
-
-class PrivacySettings(BaseModel):
-    """Central differential privacy: each client's update is clipped, and noise is added to their mean."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-    noise_multiplier: float = Field(
-        gt=0, le=1000, description="Noise's standard deviation in clipping norms."
-    )
-    clipping_norm: float = Field(gt=0, le=1e6, description="Longest that one client's update may be (L2).")
-    delta: float = Field(default=1e-5, gt=0, lt=1, description="The δ for which the spent ε is told.")
-    max_epsilon: float | None = Field(
-        default=None, gt=0, description="The job ends before the round that would spend more."
-    )
-
-
-# ------------------------------------------------------------------- events
 def _snake(name: str) -> str:
     return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
 

@@ -28,6 +28,10 @@ MOSTLY = 0.9
 """A column of texts of which this share are numbers was meant to be a column of numbers."""
 
 
+PARQUET, GZIP = b"PAR1", b"\x1f\x8b"
+"""How files of these formats begin."""
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     rows: int
@@ -60,12 +64,21 @@ def read_file(path: Path, limits: Limits) -> Table:
     if not start:
         raise Invalid("The file is empty.")
     origin = {"sha256": digest, "bytes": path.stat().st_size}
-    if start.startswith(b"PAR1"):
+    if start == PARQUET:
         return Table(_parquet(path, limits), 1, {"format": "parquet", **origin})
     if start.startswith(b"PK\x03\x04"):
         raise Invalid("The file is a ZIP archive or a spreadsheet; save it as CSV or Parquet.")
-    frame, notes = _csv(path, gzipped=start.startswith(b"\x1f\x8b"), limits=limits)
+    frame, notes = _csv(path, gzipped=start.startswith(GZIP), limits=limits)
     return Table(frame, 1, {"format": "csv", **origin}, notes)
+
+
+def suffix_of(path: Path) -> str:
+    """What the name of a file with such content would end in: `.parquet`, `.csv` or `.csv.gz`."""
+    with path.open("rb") as file:
+        start = file.read(4)
+    if start == PARQUET:
+        return ".parquet"
+    return ".csv.gz" if start.startswith(GZIP) else ".csv"
 
 
 # ------------------------------------------------------------------- Parquet

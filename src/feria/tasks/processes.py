@@ -14,7 +14,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 from typing import Any
@@ -32,8 +32,14 @@ LINE = 8192
 
 Report = Callable[[str, float], None]
 """Called with what is being done and the fraction done, 0 to 1."""
-Hear = Callable[[Any], None]
-"""Called with what a process says on its way, which is JSON."""
+Hear = Callable[[Any], Awaitable[None]]
+"""Called with what a process says on its way, which is JSON. As long as it takes, the process may say some
+`UNHEARD` things more, and then waits until it is heard."""
+UNHEARD = 64
+
+
+async def _unheard(_: Any) -> None:
+    pass
 
 
 class Processes:
@@ -76,7 +82,7 @@ class Processes:
                 args,
                 seconds or self._settings.seconds,
                 report or (lambda *_: None),
-                hear or (lambda _: None),
+                hear or _unheard,
             )
         finally:
             self._places.release()
@@ -91,6 +97,7 @@ class Processes:
     ) -> Any:
         loop = asyncio.get_running_loop()
         messages: asyncio.Queue[bytes | None] = asyncio.Queue()
+        room, deaf = threading.Semaphore(UNHEARD), threading.Event()
         ours, theirs = self._context.Pipe(duplex=False)
         process = self._context.Process(
             target=_work,
@@ -120,15 +127,16 @@ class Processes:
             raise Crashed("A worker process died before it could begin; try again.") from None
         finally:
             theirs.close()
-        threading.Thread(target=_forward, args=(ours, loop, messages), daemon=True).start()
+        threading.Thread(target=_forward, args=(ours, loop, messages, room, deaf), daemon=True).start()
         try:
             async with asyncio.timeout(seconds):
                 while (message := await messages.get()) is not None:
+                    room.release()
                     said = msgspec.json.decode(message)
                     if "progress" in said:
                         report(*said["progress"])
                     elif "said" in said:
-                        hear(said["said"])
+                        await hear(said["said"])
                     elif "log" in said:
                         log.log(said["log"], said["text"][:LINE], extra={"worker": process.pid})
                     elif "error" in said:
@@ -138,6 +146,8 @@ class Processes:
         except TimeoutError:
             raise OverLimit(f"The work took longer than the {seconds:g} s it may take.") from None
         finally:
+            deaf.set()
+            room.release()
             await asyncio.shield(asyncio.to_thread(_end, process))
         raise _obituary(process.exitcode)
 
@@ -153,13 +163,22 @@ async def open_processes(
 
 
 def _forward(
-    pipe: Connection, loop: asyncio.AbstractEventLoop, messages: "asyncio.Queue[bytes | None]"
+    pipe: Connection,
+    loop: asyncio.AbstractEventLoop,
+    messages: "asyncio.Queue[bytes | None]",
+    room: threading.Semaphore,
+    deaf: threading.Event,
 ) -> None:
-    """Thread: pass on what the process says; `None` when it will say no more."""
+    """Thread: pass on what the process says, as there is room; `None` when it will say no more. Ends when
+    nobody listens any more."""
     with contextlib.suppress(RuntimeError):  # the loop is closed: nobody listens
         try:
             while True:
-                loop.call_soon_threadsafe(messages.put_nowait, pipe.recv_bytes())
+                message = pipe.recv_bytes()
+                room.acquire()
+                if deaf.is_set():
+                    return
+                loop.call_soon_threadsafe(messages.put_nowait, message)
         except (EOFError, OSError):
             loop.call_soon_threadsafe(messages.put_nowait, None)
         finally:

@@ -8,6 +8,8 @@ from urllib.parse import quote
 from feria.client.answers import FollowedJob, Nothing, Parsed
 from feria.client.calls.call import MINUTE, Call, file_at, given
 from feria.federation.jobs_wire import (
+    App,
+    AppList,
     Client,
     ClientList,
     Job,
@@ -104,6 +106,74 @@ def start_job(
             holdout=holdout,
             seed=seed,
             settings=settings,
+            fit_seconds=fit_seconds,
+            card=card,
+        ),
+        repeatable=False,
+    )
+
+
+def register_app(bundle: str | Path | bytes) -> Call[App]:
+    """Register a Flower app, or put a newer one in its place: the file that `flwr build` makes, whose app's
+    name in its `pyproject.toml` is what jobs call it by.
+
+    Raises `NotAllowed` where the node takes none (`FERIA_FEDERATION__APPS`) or you do not administer it,
+    `Invalid` for what is no such file.
+    """
+    return Call(
+        method="POST",
+        path="/v1/apps",
+        reader=lambda: Parsed(App.model_validate_json),
+        files=[("file", file_at(bundle))],
+        seconds=MINUTE,
+    )
+
+
+def apps() -> Call[tuple[App, ...]]:
+    """The registered Flower apps, by name."""
+    return Call(
+        method="GET",
+        path="/v1/apps",
+        reader=lambda: Parsed(lambda body: AppList.model_validate_json(body).apps),
+    )
+
+
+def remove_app(name: str) -> Call[None]:
+    """Jobs that have begun with it go on. Raises `NotFound`."""
+    return Call(method="DELETE", path=f"/v1/apps/{quote(name, safe='')}", reader=Nothing)
+
+
+def start_app_job(
+    model: str,
+    app: str,
+    *,
+    clients: Sequence[str] | None = None,
+    rounds: int | None = None,
+    settings: Mapping[str, bool | int | float | str] | None = None,
+    deadline_seconds: float | None = None,
+    fit_seconds: float | None = None,
+    card: str | None = None,
+) -> Call[Job]:
+    """Run a registered Flower app over the rows of `clients`, by name, or all; what it leaves becomes the
+    next version of `model`.
+
+        job = feria.start_app_job("digits", "digits", settings={"learning-rate": 0.05})
+
+    `rounds` is its setting `num-server-rounds`. Returns at once. Raises `NotFound` for an app or a client
+    that is not there, `Invalid` for settings that the app does not have.
+    """
+    rules = given(clients=None if clients is None else list(clients), deadline_seconds=deadline_seconds)
+    return Call(
+        method="POST",
+        path="/v1/jobs",
+        reader=lambda: Parsed(Job.model_validate_json),
+        body=given(
+            model=model,
+            kind="app",
+            app=app,
+            rounds=rounds,
+            settings=None if settings is None else dict(settings),
+            participation=rules or None,
             fit_seconds=fit_seconds,
             card=card,
         ),

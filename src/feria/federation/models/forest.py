@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from pydantic import Field
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 
 from feria.federation.agreement import Agreement, Examples
 from feria.federation.local import Array, Arrays, Fit, of_classes, of_numbers
+from feria.federation.models.settings import ForestSettings
 from feria.federation.models.trees import (
     ClassifyingTrees,
     Finish,
@@ -24,13 +24,6 @@ from feria.federation.models.trees import (
     write,
 )
 from feria.learning.estimators import down_to_float32
-from feria.learning.kinds import Chosen
-
-
-class ForestSettings(Chosen):
-    trees: int = Field(default=10, ge=1, le=1000, description="Of each client in a round.")
-    max_depth: int | None = Field(default=None, ge=1, le=64)
-    min_samples_leaf: int = Field(default=5, ge=1, description="Least rows in a leaf, which tells of them.")
 
 
 @dataclass(frozen=True, slots=True)

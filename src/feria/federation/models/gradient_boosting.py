@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from pydantic import Field
 
 from feria.errors import Unavailable
 from feria.federation.agreement import Agreement, Examples
 from feria.federation.local import Array, Arrays, Fit, of_classes, of_numbers
+from feria.federation.models.settings import BoostingSettings
 from feria.federation.models.trees import (
     ClassifyingTrees,
     Finish,
@@ -22,17 +22,6 @@ from feria.federation.models.trees import (
     of_bytes,
     read,
 )
-from feria.learning.kinds import Chosen
-
-
-class BoostingSettings(Chosen):
-    """In XGBoost's words."""
-
-    learning_rate: float = Field(default=0.3, gt=0, le=1)
-    max_depth: int = Field(default=4, ge=1, le=16)
-    min_child_weight: float = Field(default=1.25, ge=0, description="Of two classes, 1.25 is five rows.")
-    reg_lambda: float = Field(default=1.0, ge=0, description="Penalty on large leaves.")
-    subsample: float = Field(default=0.8, gt=0, le=1, description="Share of the rows for each tree.")
 
 
 @dataclass(frozen=True, slots=True)

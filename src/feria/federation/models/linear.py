@@ -4,19 +4,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from pydantic import Field
 from sklearn.linear_model import LinearRegression
 
 from feria.federation.agreement import Agreement, Examples
 from feria.federation.local import Array, Arrays, Fit, of_numbers
 from feria.federation.models.descent import descend
-from feria.learning.kinds import Chosen
-
-
-class LinearSettings(Chosen):
-    alpha: float = Field(default=1.0, ge=0, le=1e9, description="Penalty on large weights, as of ridge.")
-    steps: int = Field(default=20, ge=1, le=1000, description="Of each client in a round.")
-    rate: float = Field(default=0.2, gt=0, le=100, description="Length of a step.")
+from feria.federation.models.settings import LinearSettings
 
 
 @dataclass(frozen=True, slots=True)

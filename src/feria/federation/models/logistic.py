@@ -4,19 +4,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from pydantic import Field
 from sklearn.linear_model import LogisticRegression
 
 from feria.federation.agreement import Agreement, Examples
 from feria.federation.local import Array, Arrays, Fit, of_classes
 from feria.federation.models.descent import descend
-from feria.learning.kinds import Chosen
-
-
-class LogisticSettings(Chosen):
-    C: float = Field(default=1.0, gt=0, le=1e6, description="Trust in the data: smaller is smoother.")
-    steps: int = Field(default=10, ge=1, le=1000, description="Of each client in a round.")
-    rate: float = Field(default=1.0, gt=0, le=100, description="Length of a step.")
+from feria.federation.models.settings import LogisticSettings
 
 
 @dataclass(frozen=True, slots=True)

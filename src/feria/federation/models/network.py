@@ -7,30 +7,19 @@ anew in each round: they are of its own rows, and would go on leading away from 
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
-from pydantic import Field
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.preprocessing import LabelBinarizer
 
 from feria.federation.agreement import Agreement, Examples
 from feria.federation.local import Array, Arrays, Fit, of_classes, of_numbers
 from feria.federation.models.logistic import indicators, likelihoods, of_each_class
-from feria.learning.kinds import Chosen
+from feria.federation.models.settings import NetworkSettings
 
 FIRST, SECOND, NOTHING = 0.9, 0.999, 1e-8
 """Adam's own."""
-
-
-class NetworkSettings(Chosen):
-    hidden_layer_sizes: tuple[Annotated[int, Field(ge=1, le=4096)], ...] = Field(
-        default=(32,), min_length=1, max_length=8, description="Neurons of each hidden layer."
-    )
-    alpha: float = Field(default=0.01, ge=0, le=1, description="Penalty on large weights.")
-    epochs: int = Field(default=1, ge=1, le=1000, description="Of each client in a round.")
-    batch_size: int = Field(default=32, ge=1, le=65_536)
-    learning_rate: float = Field(default=0.003, gt=0, le=1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from pydantic import Field
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.preprocessing import LabelBinarizer
 
@@ -18,13 +17,7 @@ from feria.federation.agreement import Agreement, Examples
 from feria.federation.local import Array, Arrays, Fit, of_classes
 from feria.federation.models.descent import descend
 from feria.federation.models.logistic import as_estimator, indicators, likelihoods, of_each_class
-from feria.learning.kinds import Chosen
-
-
-class VectorSettings(Chosen):
-    C: float = Field(default=1.0, gt=0, le=1e4, description="Trust in the data: smaller is smoother.")
-    steps: int = Field(default=10, ge=1, le=1000, description="Of each client in a round.")
-    rate: float = Field(default=0.1, gt=0, le=100, description="Length of a step.")
+from feria.federation.models.settings import VectorSettings
 
 
 @dataclass(frozen=True, slots=True)
