@@ -1,5 +1,6 @@
 """Users' own Flower apps: registered as bundles, and run as they are over clients' rows."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
@@ -92,6 +93,20 @@ async def test_a_client_that_hangs_is_ended_where_fits_are_limited(registered: F
     told = await registered.told(job)
     assert (await registered.jobs.find(job.number)).state is JobState.completed
     assert any("longer than" in one.reason for one in told if isinstance(one, wire.Failed))
+
+
+async def test_a_model_of_a_hundred_megabytes_keeps_nobody_from_looking(registered: Federation) -> None:
+    said = order(rounds=2, settings={"ballast-mib": 100})
+    job = await registered.jobs.start(said, owner="ana", model_owner="ana")
+    seen: set[str] = set()
+    while not (await registered.jobs.find(job.number)).state.final:
+        seen |= {one.status for one in await registered.jobs.statuses(job.number)}
+        await asyncio.sleep(0.01)
+    assert {"training", "connected"} <= seen
+    assert (await registered.ended(job)).state is JobState.completed
+    told = await registered.told(job)
+    assert all(one.bytes > 100 << 20 for one in told if isinstance(one, wire.Sent))
+    assert sum(isinstance(one, wire.Replied) for one in told) == 12
 
 
 @pytest.mark.parametrize(

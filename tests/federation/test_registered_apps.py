@@ -37,7 +37,13 @@ def order(**more: object) -> AppJob:
 async def test_an_app_is_known_by_its_name_with_its_settings(registered: Federation, bundle: bytes) -> None:
     (app,) = await registered.apps.apps()
     assert (app.name, app.version, app.publisher, app.owner) == ("small-app", "1.0.0", "feria", "ana")
-    assert app.settings == {"num-server-rounds": 3, "column": "price", "fault": "", "step.size": 0.5}
+    assert app.settings == {
+        "num-server-rounds": 3,
+        "column": "price",
+        "fault": "",
+        "ballast-mib": 0,
+        "step.size": 0.5,
+    }
     await registered.apps.remove("small-app")
     assert await registered.apps.apps() == []
     with pytest.raises(NotFound):
@@ -48,7 +54,7 @@ async def test_an_app_is_known_by_its_name_with_its_settings(registered: Federat
     ("said", "kind", "sentence"),
     [
         ({"app": "smallapp"}, NotFound, "perhaps you mean small-app"),
-        ({"settings": {"colour": "red"}}, Invalid, "has no setting 'colour'; there are: column, fault"),
+        ({"settings": {"colour": "red"}}, Invalid, "has no setting 'colour'; there are: ballast-mib, column"),
         ({"settings": {"column": 3}}, Invalid, "'column' is a str"),
         ({"settings": {"step.size": True}}, Invalid, "'step.size' is a float"),
         ({"settings": {"num-server-rounds": 0}}, Invalid, "1 is the least"),

@@ -23,10 +23,10 @@ def main(grid: Grid, context: Context) -> None:
     strategy = FedAvg(min_available_nodes=2)
     result = strategy.start(
         grid=grid,
-        initial_arrays=ArrayRecord([np.zeros(1)]),
+        initial_arrays=ArrayRecord([np.zeros(1), np.zeros(int(context.run_config["ballast-mib"]) << 17)]),
         num_rounds=int(context.run_config["num-server-rounds"]),
     )
-    (mean,) = result.arrays.to_numpy_ndarrays()
+    mean, _ = result.arrays.to_numpy_ndarrays()
     _save(float(mean[0]))
 
 
