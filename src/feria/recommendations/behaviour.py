@@ -50,7 +50,7 @@ class Behaviour:
     def observe(self, shopper: str, kind: int, product: int, at: float) -> None:
         """`kind` is a place in `KINDS`, `product` one in the assortment."""
         if product >= len(self._popularity):
-            self._popularity = grown(self._popularity, product + 1, 0)
+            self._popularity = grown(self._popularity, product + 1)
         self._popularity[product] += WEIGHTS[kind] * self._grown_since(at)
         recent = self._recent.pop(shopper, None) or _Recent({}, {})
         self._recent[shopper] = recent

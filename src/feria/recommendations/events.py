@@ -1,5 +1,6 @@
 """Shoppers' events in the database: many with one commit, each once, none beyond its time."""
 
+import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
@@ -25,8 +26,8 @@ MOST_WAITING = 20_000
 TRIES = 3
 PIECE = 500
 """Values of one `IN`."""
-PAGE = 2_000
-"""Rows read, or deleted, at once: others need not wait long for their turn."""
+PAGE = 500
+"""Rows read at once: others need not wait long for their turn."""
 
 events = cast(Table, ShopperEventRow.__table__)
 _LAST = select(func.max(events.c.number))
@@ -97,9 +98,7 @@ class Events:
                 for number, at, shopper, kind, product_id in rows
             ]
             pages.append(np.array(page, LOGGED))
-        found = np.concatenate(pages)
-        found.sort(order=("at", "number"))
-        return Log(found, list(shoppers))
+        return Log(await asyncio.to_thread(_in_order, pages), list(shoppers))
 
     # ------------------------------------------------------------------- forgetting
     async def erase(self, shopper: str) -> int:
@@ -115,7 +114,7 @@ class Events:
         return await self._delete(events.c.number <= rows[0][0]) if rows else 0
 
     async def _delete(self, condition: Any) -> int:
-        some = select(events.c.number).where(condition).order_by(events.c.number).limit(PAGE)
+        some = select(events.c.number).where(condition).order_by(events.c.number).limit(COMMIT_ROWS)
 
         def forget(connection: Connection) -> int:
             numbers = list(connection.scalars(some))
@@ -143,6 +142,11 @@ class Log:
 
     rows: "np.ndarray[Any, Any]"
     shoppers: list[str]
+
+
+def _in_order(pages: "list[np.ndarray[Any, Any]]") -> "np.ndarray[Any, Any]":
+    found = np.concatenate(pages)
+    return found[np.lexsort((found["number"], found["at"]))]
 
 
 async def _commit(database: Database, batches: Sequence[Sequence[Happened]]) -> list[Appended]:

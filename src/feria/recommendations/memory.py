@@ -23,8 +23,8 @@ log = logging.getLogger(__name__)
 
 NEWEST = 250_000
 """Events that answers and training rest on."""
-PAGE = 200
-"""Products, or events, taken in before others get a turn."""
+PRODUCTS, EVENTS = 200, 50
+"""Taken in before others get a turn."""
 GATHER_SECONDS = 0.2
 """For which changes of the catalogue are gathered; an event of a product not yet known does not wait."""
 LOOK_EVERY = 30.0
@@ -66,12 +66,12 @@ class Memory:
             await self.follow()
         if self._arrived is not None:
             self._arrived.append(appended)
-        _show(self.known, appended)
+        await _show(self.known, appended)
 
     async def past(self) -> tuple[Past, Assortment]:
         """The log as a whole, beside the catalogue as it is."""
         assortment = await self._assorted()
-        return Past(await self._events.log(await self._events.last_number(), NEWEST), assortment), assortment
+        return await self._past(await self._events.last_number(), assortment), assortment
 
     async def keep_up(self) -> None:
         """Follow the catalogue, forget what has expired and build anew now and then, until `close`."""
@@ -117,14 +117,14 @@ class Memory:
         self._arrived = []
         try:
             known.seen = await self._events.last_number()
-            past = Past(await self._events.log(known.seen, NEWEST), assortment)
-            for start in range(0, len(past.rows), PAGE):
+            past = await self._past(known.seen, assortment)
+            for start in range(0, len(past.rows), EVENTS):
                 if self._closing:
                     return
-                past.show(known.behaviour, start, start + PAGE)
+                past.show(known.behaviour, start, start + EVENTS)
                 await asyncio.sleep(0)
-            for appended in self._arrived:
-                _show(known, appended)
+            for appended in self._arrived:  # it grows while others get their turn
+                await _show(known, appended)
             self.known, self._missed = known, False
         finally:
             self._arrived = None
@@ -134,7 +134,7 @@ class Memory:
         """Take in what changed in the catalogue."""
         async with self._following:
             known = self.known
-            while changes := await self._catalog.changes(known.followed, PAGE):
+            while changes := await self._catalog.changes(known.followed, PRODUCTS):
                 if changes[0][0] > known.followed + 1:
                     self._missed = True  # some were forgotten before they were seen
                 ids = list(dict.fromkeys(product for _, product in changes))
@@ -152,10 +152,14 @@ class Memory:
         await self._events.forget_before(self._clock.now() - timedelta(days=self._settings.keep_days))
         await self._events.forget_all_but(self._settings.max_events)
 
+    async def _past(self, until: int, assortment: Assortment) -> Past:
+        log = await self._events.log(until, NEWEST)
+        return await asyncio.to_thread(Past, log, assortment)  # it sorts them all
+
     async def _assorted(self) -> Assortment:
         """All that the catalogue holds."""
         assortment, last = Assortment(), 0
-        while rows := await self._catalog.rows(last, PAGE):
+        while rows := await self._catalog.rows(last, PRODUCTS):
             for product_id, product in rows:
                 assortment.put(product_id, product)
             last = rows[-1][0]
@@ -166,10 +170,12 @@ class Memory:
         return self._clock.now().timestamp()
 
 
-def _show(known: Known, appended: Appended) -> None:
+async def _show(known: Known, appended: Appended) -> None:
     if appended.number <= known.seen:
         return  # it was in the log
-    for one in appended.new:
-        place = known.assortment.place(one.product_id)
-        if place is not None:
-            known.behaviour.observe(one.shopper, one.kind, place, one.at.timestamp())
+    for start in range(0, len(appended.new), EVENTS):
+        for one in appended.new[start : start + EVENTS]:
+            place = known.assortment.place(one.product_id)
+            if place is not None:
+                known.behaviour.observe(one.shopper, one.kind, place, one.at.timestamp())
+        await asyncio.sleep(0)

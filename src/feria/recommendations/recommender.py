@@ -5,6 +5,7 @@ import contextlib
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,8 @@ from feria.storage.database import Database
 
 AHEAD = timedelta(minutes=5)
 """How far a sender's clock may be before ours."""
+VISITS = 100
+"""From which rows to learn from are made at once: soon enough for who hangs up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,10 +174,10 @@ class Recommender:
     async def training_rows(self, format: training.Format) -> bytes:
         """A file of them; see `training`. The same events make the same rows."""
         past, assortment = await self._memory.past()
+        examples = training.examples(past, assortment)
         rows = []
-        for example in training.examples(past, assortment):
-            rows.append(example)
-            await asyncio.sleep(0)  # others get a turn
+        while some := await asyncio.to_thread(list, islice(examples, VISITS)):
+            rows += some
         return await asyncio.to_thread(training.as_file, rows, format)
 
     # ------------------------------------------------------------------- personal data

@@ -7,10 +7,10 @@ cart and buys the more of them the more they like them. The same seed makes the 
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -57,6 +57,24 @@ class Planted:
     """From a SKU to that of its companion."""
 
 
+class _Names(NamedTuple):
+    """What is said of each product in words."""
+
+    names: list[str]
+    """In their order, each once."""
+    numbers: Array
+    """Of each product, the place of its own."""
+
+    @classmethod
+    def of(cls, said: Iterable[str]) -> "_Names":
+        names, numbers = np.unique(list(said), return_inverse=True)
+        return cls(names.tolist(), numbers)
+
+    def by_product(self, values: dict[str, float]) -> Array:
+        found: Array = np.array([values[name] for name in self.names])[self.numbers]
+        return found
+
+
 class Simulation:
     """Of one store. Raises `ValueError` for fewer than two products."""
 
@@ -66,6 +84,9 @@ class Simulation:
         self._products = sorted(products, key=lambda product: product.sku)
         self._store = store
         self._seed = seed
+        self._categories = _Names.of(product.category or "" for product in self._products)
+        self._brands = _Names.of(product.brand for product in self._products)
+        self._colours = _Names.of(_colour(product) for product in self._products)
         # A store keeps its taste whatever the seed; what goes together is so in every store.
         self._store_taste = self._taste(_chance("store", store), STORE)
         chance = _chance("products")
@@ -73,7 +94,6 @@ class Simulation:
         self._companions = self._paired(chance)
         prices = np.array([float(product.price) for product in self._products])
         self._level = 2 * prices.argsort().argsort() / (len(prices) - 1) - 1
-        self._categories = np.array([product.category or "" for product in self._products])
 
     @property
     def planted(self) -> Planted:
@@ -112,8 +132,8 @@ class Simulation:
 
     def _visit(self, liked: Array, chance: np.random.Generator) -> Iterator[tuple[Kind, int]]:
         """What is seen, then what of it is bought."""
-        came_for = self._categories[_choose(liked, 1, chance)[0]]
-        there = np.flatnonzero(self._categories == came_for)
+        categories = self._categories.numbers
+        there = np.flatnonzero(categories == categories[_choose(liked, 1, chance)[0]])
         views = int(chance.integers(*VIEWS, endpoint=True))
         seen = there[_choose(liked[there], views, chance)]
         basket = []
@@ -132,25 +152,24 @@ class Simulation:
                 yield Kind.purchase, product
 
     def _taste(self, chance: np.random.Generator, size: float) -> Taste:
-        def likings(names: set[str]) -> dict[str, float]:
-            return {name: float(chance.normal(0, size)) for name in sorted(names)}
+        def likings(of: _Names) -> dict[str, float]:
+            return {name: float(chance.normal(0, size)) for name in of.names}
 
         return Taste(
-            likings({product.category or "" for product in self._products}),
-            likings({product.brand for product in self._products}),
-            likings({_colour(product) for product in self._products}),
+            likings(self._categories),
+            likings(self._brands),
+            likings(self._colours),
             float(chance.uniform(-1, 1)),
         )
 
     def _liking(self, taste: Taste) -> Array:
-        liking = [
-            taste.categories[product.category or ""]
-            + 0.5 * taste.brands[product.brand]
-            + 0.7 * taste.colours[_colour(product)]
-            for product in self._products
-        ]
-        far: Array = np.array(liking) - PRICE * np.abs(self._level - taste.price)
-        return far
+        liking: Array = (
+            self._categories.by_product(taste.categories)
+            + 0.5 * self._brands.by_product(taste.brands)
+            + 0.7 * self._colours.by_product(taste.colours)
+            - PRICE * np.abs(self._level - taste.price)
+        )
+        return liking
 
     def _paired(self, chance: np.random.Generator) -> dict[int, int]:
         order = chance.permutation(len(self._products)).tolist()

@@ -22,6 +22,8 @@ from feria.recommendations.assortment import grown
 
 PARTNERS = 32
 K = 3.0
+BLOCK = 64
+"""Products that room is made for at once: what is there is not copied, however many there come to be."""
 LEAST = 1.5
 """Baskets, as they count today, below which two products are not said to go together."""
 NOBODY = -1
@@ -37,8 +39,8 @@ class Together:
         """`landmark` is a moment before the first basket, both in seconds."""
         self._half_life = half_life
         self._landmark = landmark
-        self._partners = np.full((0, PARTNERS), NOBODY, np.int32)
-        self._pairs = np.zeros((0, PARTNERS))
+        self._blocks: dict[int, tuple[Places, Floats]] = {}
+        """Of each product the partners, and how often it was with each."""
         self._single = np.zeros(0)
         self._baskets = 0.0
 
@@ -46,7 +48,7 @@ class Together:
         """That product came to a basket in which `others` were; to one of its own where there are none."""
         highest = max(product, *others) if others else product
         if highest >= len(self._single):
-            self._grow(highest + 1)
+            self._single = grown(self._single, highest + 1)
         weight = self._weight(at)
         self._single[product] += weight
         if not others:
@@ -60,9 +62,9 @@ class Together:
         if product >= len(self._single):
             return np.empty(0, np.int64), np.empty(0)
         today = self._weight(at)
-        found = self._partners[product]
-        found = found[found != NOBODY].astype(np.int64)
-        both = self._pairs[product, : len(found)] / today
+        row, counts = self._of(product)
+        found = row[row != NOBODY].astype(np.int64)
+        both = counts[: len(found)] / today
         expected = self._single[product] * self._single[found] / max(self._baskets, today) / today
         score = np.log((both + K) / (expected + K))
         order = np.lexsort((found, -score))
@@ -79,20 +81,22 @@ class Together:
         return score
 
     def _join(self, product: int, other: int, weight: float) -> None:
-        row = self._partners[product]
-        (at,) = np.nonzero(row == other)
-        if len(at):
-            self._pairs[product, at[0]] += weight
+        row, counts = self._of(product)
+        known = row.tolist()  # so few are found sooner in a list
+        if other in known:
+            counts[known.index(other)] += weight
             return
-        (free,) = np.nonzero(row == NOBODY)
-        place = int(free[0]) if len(free) else int(self._pairs[product].argmin())
+        place = known.index(NOBODY) if NOBODY in known else int(counts.argmin())
         row[place] = other
-        self._pairs[product, place] = weight
+        counts[place] = weight
 
-    def _grow(self, size: int) -> None:
-        self._partners = grown(self._partners, size, NOBODY)
-        self._pairs = grown(self._pairs, size, 0)
-        self._single = grown(self._single, size, 0)
+    def _of(self, product: int) -> tuple[Places, Floats]:
+        number, row = divmod(product, BLOCK)
+        if (block := self._blocks.get(number)) is None:
+            size = (BLOCK, PARTNERS)
+            block = self._blocks[number] = np.full(size, NOBODY, np.int32), np.zeros(size)
+        partners, counts = block
+        return partners[row], counts[row]
 
     def _weight(self, at: float) -> float:
         return float(2.0 ** ((at - self._landmark) / self._half_life))
