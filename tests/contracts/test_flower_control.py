@@ -195,6 +195,7 @@ async def test_a_key_is_registered_once(control: Control) -> None:
         .public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH)
         .decode(),
     ],
+    ids=["garbage", "cut off", "another kind"],
 )
 async def test_what_is_no_key_of_a_store_is_not_registered(control: Control, public: str) -> None:
     before = await control.nodes()
