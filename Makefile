@@ -43,7 +43,7 @@ docs: $(READY) ## Write docs/reference anew from the code; check every link
 bench: $(READY) ## Measure the promises, each beside its floor
 	@$(BIN)/python -m bench $(ARGS)
 
-bench-peers: $(READY) ## Measure beside LitServe, MLServer, BentoML and Celery, in environments of their own
+bench-peers: $(READY) ## Measure beside LitServe, MLServer, BentoML, Celery and Flower on Ray, each in an environment of its own
 	@$(BIN)/python -m bench.peers $(ARGS)
 
 training: $(READY) ## Install PyTorch beside the project, for training/ alone

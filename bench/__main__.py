@@ -28,6 +28,7 @@ SCRIPTS = (
     "catalog_import",
     "recommendations",
     "fed_round",
+    "fed_tracking",
     "fed_accuracy",
 )
 

@@ -1,47 +1,28 @@
 """A federated round in one process, beside the same fits in a plain loop."""
 
 import time
-import warnings
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 
 import numpy as np
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
+from bench.peers.shop import COLUMNS, ROWS, STEPS, Shop, initial, shop
 from bench.report import Grid, Outcome, Promise, number, ranged
 from bench.rounds import Spread, spread
 from bench.run import Run
 
 NAME = "fed_round"
 SIZES = (5, 100, 1_000, 10_000)
-ROWS, COLUMNS, STEPS = 50, 30, 5
 AT_LEAST = 200
 """Fits of one turn: few clients have several rounds in it."""
 TARGET = "≤ 1.3"
 HEADS = ("Clients", "ours, s", "plain loop, s", "ratio", "beyond the fits, ms a client", "kept on disk, ms")
 
 
-@dataclass
-class Shop:
-    """A client's rows and how it fits them; the same for both contenders."""
-
-    x: np.ndarray  # type: ignore[type-arg]
-    y: np.ndarray  # type: ignore[type-arg]
-
-    def fit(self, weights: np.ndarray, intercept: np.ndarray) -> list[np.ndarray]:  # type: ignore[type-arg]
-        model = LogisticRegression(max_iter=STEPS, warm_start=True)
-        model.classes_, model.coef_, model.intercept_ = np.array([0, 1]), weights, intercept
-        model.fit(self.x, self.y)
-        return [model.coef_, model.intercept_]
-
-
 def run(run: Run) -> Outcome:
     rows, promises = [], []
-    with warnings.catch_warnings(), threadpool_limits(1):
-        warnings.simplefilter("ignore", ConvergenceWarning)  # five steps are few on purpose
+    with threadpool_limits(1):
         for clients in SIZES[:2] if run.quick else SIZES:
             run.tell(f"{clients:,} clients")
             row, promise = measure(run, clients)
@@ -62,23 +43,16 @@ def run(run: Run) -> Outcome:
 
 
 def measure(run: Run, clients: int) -> tuple[list[str], Promise]:
-    chance = np.random.default_rng(clients)
-    truth = chance.normal(size=COLUMNS)
-    shops = []
-    for _ in range(clients):
-        x = chance.normal(size=(ROWS, COLUMNS))
-        y = (x @ truth + chance.normal(size=ROWS) > 0).astype(int)
-        y[:2] = 0, 1
-        shops.append(Shop(x, y))
+    shops = [shop(n) for n in range(clients)]
     times = max(1, AT_LEAST // clients)
-    ours, kept = _ours(run, shops)
-    loop = _plain(shops)
-    loop(), ours()
+    federated, kept = ours(run, shops)
+    loop = plain(shops)
+    loop(), federated()
     taken: list[tuple[float, float]] = []
     for n in range(run.rounds):
-        pair = (ours, loop) if n % 2 else (loop, ours)
-        seconds = [_seconds(deed, times) for deed in pair]
-        taken.append((seconds[0], seconds[1]) if n % 2 else (seconds[1], seconds[0]))
+        pair = (federated, loop) if n % 2 else (loop, federated)
+        took = [seconds(deed, times) for deed in pair]
+        taken.append((took[0], took[1]) if n % 2 else (took[1], took[0]))
     mine, theirs = (spread(column) for column in zip(*taken, strict=True))
     ratio = spread(a / b for a, b in taken)
     beyond = Spread(*(1000 * value / clients for value in _astuple(spread(a - b for a, b in taken))))
@@ -93,7 +67,8 @@ def measure(run: Run, clients: int) -> tuple[list[str], Promise]:
     )
 
 
-def _seconds(deed: Callable[[], object], times: int) -> float:
+def seconds(deed: Callable[[], object], times: int) -> float:
+    """Of one."""
     began = time.perf_counter()
     for _ in range(times):
         deed()
@@ -104,8 +79,9 @@ def _astuple(of: Spread) -> tuple[float, float, float]:
     return of.median, of.low, of.high
 
 
-def _plain(shops: list[Shop]) -> Callable[[], object]:
-    state = [np.zeros((1, COLUMNS)), np.zeros(1)]
+def plain(shops: Sequence[Shop]) -> Callable[[], object]:
+    """A round: the same fits, and their mean."""
+    state = initial()
 
     def round_() -> None:
         fitted = [shop.fit(*state) for shop in shops]
@@ -114,7 +90,7 @@ def _plain(shops: list[Shop]) -> Callable[[], object]:
     return round_
 
 
-def _ours(run: Run, shops: list[Shop]) -> tuple[Callable[[], object], Callable[[], float]]:
+def ours(run: Run, shops: Sequence[Shop]) -> tuple[Callable[[], object], Callable[[], float]]:
     """A round, and how many milliseconds it takes to keep one on the disk."""
     from flwr.app import ArrayRecord, ConfigRecord, Context, Message, MetricRecord, RecordDict
     from flwr.clientapp import ClientApp
@@ -125,10 +101,11 @@ def _ours(run: Run, shops: list[Shop]) -> tuple[Callable[[], object], Callable[[
     from feria.federation.executors import InTurn
     from feria.federation.grid import Client, InProcessGrid
     from feria.federation.guard import Guarded, make
+    from feria.federation.orders import Participation
     from feria.federation.screening import Screening
     from feria.federation.strategies import STRATEGIES
     from feria.federation.watch import WatchGrid
-    from feria.federation.wire import AnyEvent, Participation
+    from feria.federation.wire import AnyEvent
 
     app = ClientApp()
     named = {f"shop {n}": shop for n, shop in enumerate(shops)}
@@ -148,7 +125,7 @@ def _ours(run: Run, shops: list[Shop]) -> tuple[Callable[[], object], Callable[[
     events: list[AnyEvent] = []
     watched = WatchGrid(grid, clock, events.append, Screening(dict.fromkeys(named, ROWS)))
     strategy = Guarded(make(STRATEGIES["fedavg"], STRATEGIES["fedavg"].choose({})), Participation(), seed=1)
-    state = [ArrayRecord([np.zeros((1, COLUMNS)), np.zeros(1)])]
+    state = [ArrayRecord(initial())]
 
     def round_() -> None:
         events.clear()
@@ -158,7 +135,7 @@ def _ours(run: Run, shops: list[Shop]) -> tuple[Callable[[], object], Callable[[
     def keep() -> float:
         arrays = {name: array.numpy() for name, array in state[0].items()}
         checkpoint = Checkpoint(1, arrays, {}, grid.memories())
-        taken = [_seconds(lambda: save(run.scratch / "job.npz", checkpoint), 1) for _ in range(5)]
+        taken = [seconds(lambda: save(run.scratch / "job.npz", checkpoint), 1) for _ in range(5)]
         return 1000 * sorted(taken)[2]
 
     return round_, keep

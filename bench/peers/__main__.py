@@ -5,7 +5,7 @@ import sys
 
 from bench.__main__ import measure
 
-SCRIPTS = ("pictures", "queues")
+SCRIPTS = ("pictures", "queues", "federations")
 
 
 def main() -> int:
