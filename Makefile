@@ -4,7 +4,7 @@
 #   make up ARGS="--port 9000"      make test ARGS="tests/registry -k latest"
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up test check docs bench bench-peers training pins dist clean
+.PHONY: help setup up test test-tools check docs bench bench-peers training pins dist clean
 MAKEFLAGS += --no-print-directory
 
 BIN := .venv/bin
@@ -29,6 +29,10 @@ up: $(READY) ## Start a node on http://localhost:8000
 
 test: $(READY) ## Run all tests
 	@$(BIN)/pytest --numprocesses auto --dist worksteal $(ARGS)
+
+test-tools: .venv-keras/ready tests/chat/node_modules ## Install what some tests drive: Keras, socket.io-client, Chromium
+	@command -v chromium chromium-browser google-chrome >/dev/null || { \
+	  echo "Installing Chromium ..."; apt-get -qq update && apt-get -qq install --yes --no-install-recommends chromium >/dev/null; }
 
 check: $(READY) ## Style, types and floors, in seconds
 	@$(BIN)/ruff check
@@ -58,7 +62,7 @@ dist: $(READY) ## Build the wheel and the source archive into dist/
 	@PIP_CONSTRAINT=constraints.txt $(BIN)/python -m build $(ARGS)
 
 clean: ## Remove what can be made again; a node's home (var/) stays
-	rm -rf .venv build dist site bench/.peers .hypothesis .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf .venv .venv-keras tests/chat/node_modules build dist site bench/.peers .hypothesis .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 	find src tests bench training docs -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(READY): constraints.txt pyproject.toml
@@ -72,3 +76,14 @@ $(READY): constraints.txt pyproject.toml
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --constraint constraints.txt --upgrade pip
 	@$(BIN)/python -m pip install -qq $(CONSTRAINTS) $(PROJECT)
 	@touch $(READY)
+
+# TensorFlow takes a gigabyte and a half, and only the tests of `feria models convert` want it.
+.venv-keras/ready: constraints.txt $(READY)
+	@echo "Making .venv-keras ..."
+	@$(BIN)/python -m venv --clear .venv-keras
+	@.venv-keras/bin/python -m pip install -qq --disable-pip-version-check --constraint constraints.txt tensorflow-cpu tf2onnx
+	@touch $@
+
+tests/chat/node_modules: tests/chat/package-lock.json
+	@cd tests/chat && npm ci --silent --no-audit --no-fund
+	@touch $@

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +23,9 @@ from feria.federation import wire
 from feria.federation.agreement import Examples, agree
 from feria.federation.apps import Apps
 from feria.federation.clients import Clients
-from feria.federation.engine import FederationEngine, Outcome, Running, Tell
+from feria.federation.engine import FederationEngine, Outcome, Participant, Running, Tell
 from feria.federation.jobs import Jobs, open_jobs
-from feria.federation.jobs_wire import Job, JobState, Told
+from feria.federation.jobs_wire import Client, Job, JobState, Told
 from feria.federation.local import Arrays, Fit, Learner, average, evaluate
 from feria.federation.models import learner_for
 from feria.federation.orders import AppJob, JobOrder, TrainingJob
@@ -64,6 +65,26 @@ def order(**more: Any) -> TrainingJob:
     return TrainingJob.model_validate(said | more)
 
 
+def described(clients: Iterable[Participant]) -> list[Client]:
+    """As a node knows them that has taken them in."""
+    return [
+        Client(
+            name=client.name,
+            dataset="sales",
+            columns=(),
+            rows=client.samples,
+            schema_digest="",
+            host="127.0.0.1",
+            port=1,
+            owner="ana",
+            created_at=datetime.now(UTC),
+            where="here" if client.node_id is None else "store",
+            node_id=client.node_id,
+        )
+        for client in clients
+    ]
+
+
 @dataclass
 class LoopEngine:
     """See `FederationEngine` for its promises. Waits in the middle of round `hold`, once, until `go_on`."""
@@ -78,7 +99,7 @@ class LoopEngine:
     """Numbers of jobs under way."""
     clock: Clock = field(default_factory=SystemClock)
 
-    async def check(self, order: JobOrder) -> None:
+    async def check(self, order: JobOrder, clients: Sequence[Client]) -> None:
         if isinstance(order, AppJob):
             raise Invalid("A plain loop runs no apps.")
         if order.strategy != "fedavg":
@@ -95,7 +116,9 @@ class LoopEngine:
     async def _run(self, job: Running, order: TrainingJob, tell: Tell) -> Outcome:
         fields = set(TrainingOrder.model_fields)
         plain = TrainingOrder.model_validate(order.model_dump(include=fields))
-        tables = {client.name: read_file(client.rows, LIMITS) for client in job.clients}
+        tables = {
+            client.name: read_file(client.rows, LIMITS) for client in job.clients if client.rows is not None
+        }
         agreement = agree({name: describe(table, plain) for name, table in tables.items()}, plain)
         learner = learner_for(agreement, order.settings)
         data = {name: agreement.read(table) for name, table in tables.items()}

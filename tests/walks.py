@@ -11,15 +11,18 @@ import contextlib
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 BIN = Path(sys.executable).parent
 WALK = re.compile(r"<!-- walk(?:: ([^>]*?))? -->\n(.*?)<!-- /walk -->", re.S)
-FAIR = "fair"
+FAIR, ALONE = "fair", "alone"
+"""Words of a walk: it needs the demo fair; it starts what it needs by itself."""
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.M | re.S)
 
 
@@ -49,13 +52,20 @@ class Walk:
     page: Path
     needs: tuple[str, ...]
     fair: bool
+    alone: bool
     steps: tuple[Step, ...]
 
 
 def walks(page: Path) -> list[Walk]:
     found = WALK.findall(page.read_text(encoding="utf-8"))
     return [
-        Walk(page, tuple(set(needs.split()) - {FAIR}), FAIR in needs.split(), tuple(_steps(text)))
+        Walk(
+            page,
+            tuple(set(needs.split()) - {FAIR, ALONE}),
+            FAIR in needs.split(),
+            ALONE in needs.split(),
+            tuple(_steps(text)),
+        )
         for needs, text in found
     ]
 
@@ -95,13 +105,10 @@ def beside_a_node(folder: Path, home: Path, *, fair: bool = False) -> Iterator[d
     The pages say port 8000, which may be taken: FERIA_URL tells our own programs where the node is, and a
     `.curlrc` in the home leads curl there from the address that is printed.
     """
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("FERIA_")}
-    environment |= {
-        "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
+    environment = _plain() | {
         "FERIA_HOME": str(home),
         "FERIA_WEB__PORT": "0",
         "CURL_HOME": str(home),
-        "NO_COLOR": "1",
         "FERIA_CATALOG__DEMO_PRODUCTS": "300" if fair else "0",
     }
     node = subprocess.Popen(
@@ -115,6 +122,48 @@ def beside_a_node(folder: Path, home: Path, *, fair: bool = False) -> Iterator[d
     finally:
         node.send_signal(signal.SIGTERM)
         node.communicate(timeout=30)
+
+
+@contextlib.contextmanager
+def beside_nothing(folder: Path) -> Iterator[dict[str, str]]:
+    """The environment of a reader who starts all there is, on ports that are free. What is still running in
+    the folder at the end, as after a reader has gone, is ended."""
+    with socket.socket() as web, socket.socket() as superlink:
+        for door in (web, superlink):
+            door.bind(("127.0.0.1", 0))
+        ports = {
+            "FERIA_WEB__PORT": str(web.getsockname()[1]),
+            "FERIA_SUPERLINK__PORT": str(superlink.getsockname()[1]),
+        }
+    try:
+        yield _plain() | ports
+    finally:
+        for pid in running_in(folder):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGTERM)
+        deadline = time.monotonic() + 30
+        while left := running_in(folder):
+            if time.monotonic() > deadline:
+                for pid in left:
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGKILL)
+            time.sleep(0.1)
+
+
+def running_in(folder: Path) -> list[int]:
+    """Processes that were started in the folder, and live."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            state = (process / "stat").read_text().rsplit(")", 1)[1].split()[0]
+            if state not in "ZX" and (process / "cwd").resolve() == folder.resolve():
+                found.append(int(process.name))
+    return found
+
+
+def _plain() -> dict[str, str]:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("FERIA_")}
+    return environment | {"PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}", "NO_COLOR": "1"}
 
 
 def _address(node: "subprocess.Popen[str]") -> str:

@@ -4,6 +4,7 @@
 importing this package costs nothing.
 """
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
 
 __all__ = ["AsyncClient", "Client", "__version__"]
 __version__ = "0.1.0.dev0"
+
+# ONNX Runtime reads it while it is imported; without it, it reports to its maker.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 
 def __getattr__(name: str) -> Any:

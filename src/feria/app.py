@@ -11,12 +11,17 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 import feria
 from feria.access import routes as access
-from feria.access.door import Door
+from feria.access.door import CHAT, Door
 from feria.access.exposure import is_locked
 from feria.access.needs import needs
 from feria.access.wire import Permission
 from feria.catalog import routes as catalog
-from feria.compat import nodo, tienda, tracking
+from feria.chat import routes as chat
+from feria.chat.deeds import DEEDS
+from feria.chat.socket import SocketIO
+from feria.compat import mensaje, nodo, tienda, tracking, visionai
+from feria.emotions import routes as emotions
+from feria.emotions import socket as emotion_stream
 from feria.federation import app_routes as federation_apps
 from feria.federation import routes as federation
 from feria.inference import routes as inference
@@ -28,6 +33,8 @@ from feria.registry import routes as registry
 from feria.search import picture_routes
 from feria.search import routes as search
 from feria.settings import Settings
+from feria.superlink import callback_routes as callbacks
+from feria.superlink import routes as superlink
 from feria.tasks import routes as tasks
 from feria.watching import routes as watching
 from feria.watching import socket as events
@@ -47,7 +54,9 @@ def create_app(settings: Settings) -> ASGIApp:
     limited = BodyLimit(
         create_api(settings), body_bytes=web.max_body_mib * MIB, upload_bytes=web.max_upload_mib * MIB
     )
-    door = Door(BareRoutes(limited, [inference.ROUTE]), locked=is_locked(settings), origins=web.origins)
+    inside = SocketIO(BareRoutes(limited, [inference.ROUTE]), DEEDS | mensaje.deeds(settings.chat))
+    guest_sockets = (CHAT, *(emotion_stream.PATHS if settings.emotions.guests else ()))
+    door = Door(inside, locked=is_locked(settings), origins=web.origins, guest_sockets=guest_sockets)
     app = _answering_other_sites(door, web.origins) if web.origins else door
     if settings.telemetry.otlp_endpoint is not None:
         from feria.telemetry.traces import Traced
@@ -85,9 +94,16 @@ def create_api(settings: Settings) -> FastAPI:
         recommendations,
         federation,
         federation_apps,
+        superlink,
+        callbacks,
+        chat,
+        mensaje,
         nodo,
         tienda,
         tracking,
+        visionai,
+        emotions,
+        emotion_stream,
         watching,
         events,
     ):

@@ -16,13 +16,18 @@ from feria.access.sessions import Sessions
 from feria.access.tokens import Tokens
 from feria.catalog.catalog import Catalog
 from feria.catalog.pictures import Pictures
+from feria.chat.chat import Chat, open_chat
+from feria.chat.connections import Sockets
+from feria.chat.guard import open_sockets
 from feria.clock import Clock, SystemClock
 from feria.cluster.maps import LocalMap, ReplicatedMap
+from feria.emotions.emotions import Emotions, open_emotions
 from feria.errors import FeriaError, Unavailable
 from feria.events.bus import EventBus
 from feria.events.process import ProcessBus
 from feria.faces.finder import Faces, open_faces
 from feria.federation.apps import Apps
+from feria.federation.by_place import ByPlace
 from feria.federation.clients import Clients
 from feria.federation.embedded import EmbeddedEngine
 from feria.federation.engine import FederationEngine
@@ -32,6 +37,7 @@ from feria.inference.engine import Engine, open_engine
 from feria.learning import tasks as learning
 from feria.learning.trainer import Trainer, open_trainer
 from feria.migrations import schema
+from feria.recommendations.pseudonyms import open_pseudonyms
 from feria.recommendations.recommender import Recommender, open_recommender
 from feria.registry.shelf import Registry, Subscriber
 from feria.registry.shipped import FOLDER, put_shipped
@@ -46,6 +52,9 @@ from feria.search.vectors import Vectors
 from feria.settings import EventSettings, Settings, TelemetrySettings
 from feria.storage.blobs import Blobs, disk_errors, open_blobs
 from feria.storage.database import Database, open_database
+from feria.superlink.attempts import Attempts
+from feria.superlink.engine import SuperLinkEngine
+from feria.superlink.invitations import Invitations
 from feria.tasks.embedded import open_embedded_queue
 from feria.tasks.processes import Processes, open_processes
 from feria.tasks.queue import TaskQueue
@@ -54,6 +63,7 @@ from feria.telemetry.metrics import Metrics
 from feria.web.draining import Draining
 
 if TYPE_CHECKING:
+    from feria.superlink.hub import Hub
     from feria.telemetry.traces import Traces
 
 log = logging.getLogger(__name__)
@@ -99,11 +109,39 @@ async def open_node(settings: Settings) -> AsyncGenerator[Node]:
         engine = await stack.enter_async_context(open_engine(registry, settings.inference, metrics))
         faces = await stack.enter_async_context(open_faces(registry, processes, settings.faces))
         registry.subscribe(_announcing(registry, bus))
+        secret = settings.recommendations.secret
+        pseudonyms = await asyncio.to_thread(
+            open_pseudonyms, None if secret is None else secret.get_secret_value(), home
+        )
+        emotions = await stack.enter_async_context(
+            open_emotions(
+                engine,
+                registry,
+                faces,
+                processes,
+                database,
+                bus,
+                pseudonyms.of_shopper,
+                clock,
+                metrics,
+                settings.emotions,
+                settings.inference,
+            )
+        )
         trainer = await stack.enter_async_context(
             open_trainer(processes, registry, settings.learning, home / "scratch")
         )
         pictures = Pictures(database, blobs, settings.catalog)
         catalog = Catalog(database, pictures, clock)
+        keeper = Keeper(tokens, sessions, settings.access, clock)
+        shared = settings.events.url is not None
+        chat = await stack.enter_async_context(
+            open_chat(database, catalog, bus, clock, settings.chat, shared=shared)
+        )
+        sockets = await stack.enter_async_context(open_sockets(chat, keeper, bus, clock))
+        metrics.gauge(
+            "feria_chat_connections", "People connected to the chat.", lambda: len(sockets.connections)
+        )
         text_search = await stack.enter_async_context(open_text_search(catalog, settings.search, home))
         metrics.gauge("feria_search_products", "Products in the text index.", lambda: text_search.products)
         picture_indexer = await stack.enter_async_context(
@@ -121,7 +159,16 @@ async def open_node(settings: Settings) -> AsyncGenerator[Node]:
         labels = read_labels(settings.search.labels)
         picture_search = PictureSearch(picture_indexer, engine, catalog, labels, text_search.ranked)
         recommender = await stack.enter_async_context(
-            open_recommender(database, catalog, engine, registry, clock, settings.recommendations, home)
+            open_recommender(
+                database,
+                catalog,
+                engine,
+                registry,
+                clock,
+                settings.recommendations,
+                home,
+                emotions.shares,
+            )
         )
         tasks = await stack.enter_async_context(
             open_embedded_queue(database, bus, metrics, clock, settings.tasks, home / "tasks")
@@ -144,11 +191,15 @@ async def open_node(settings: Settings) -> AsyncGenerator[Node]:
                 with_children=True,
             )
         )
-        federation_engine: FederationEngine = EmbeddedEngine(
-            job_processes, settings.learning, home / "flower", settings.workers.parallel
+        hub = await stack.enter_async_context(_open_hub(settings, clock))
+        attempts = Attempts()
+        federation_engine: FederationEngine = ByPlace(
+            EmbeddedEngine(job_processes, settings.learning, home / "flower", settings.workers.parallel),
+            None if hub is None else SuperLinkEngine(hub, attempts, processes, clock),
         )
-        clients = Clients(database, processes, settings.learning, clock, home / "federation" / "clients")
+        clients = Clients(database, processes, settings.learning, clock, home / "federation" / "clients", hub)
         await clients.open()
+        invitations = Invitations(database, clients, clock, hub)
         apps = Apps(database, processes, clock, federation, home / "federation" / "apps")
         await apps.open()
         jobs = await stack.enter_async_context(
@@ -176,14 +227,17 @@ async def open_node(settings: Settings) -> AsyncGenerator[Node]:
             Database: database,
             Tokens: tokens,
             Sessions: sessions,
-            Keeper: Keeper(tokens, sessions, settings.access, clock),
+            Keeper: keeper,
             Privacy: Privacy(
                 {
                     "access": tokens,
                     "tasks": tasks,
                     "federation": jobs,
+                    "invitations": invitations,
                     "models": registry,
                     "recommendations": recommender,
+                    "chat": chat,
+                    "emotions": emotions,
                 }
             ),
             Blobs: blobs,
@@ -192,6 +246,7 @@ async def open_node(settings: Settings) -> AsyncGenerator[Node]:
             Registry: registry,
             Engine: engine,
             Faces: faces,
+            Emotions: emotions,
             Trainer: trainer,
             TaskQueue: tasks,
             Pictures: pictures,
@@ -200,9 +255,13 @@ async def open_node(settings: Settings) -> AsyncGenerator[Node]:
             Labels: labels,
             PictureSearch: picture_search,
             Recommender: recommender,
+            Chat: chat,
+            Sockets: sockets,
             Clients: clients,
+            Invitations: invitations,
             Apps: apps,
             FederationEngine: federation_engine,
+            Attempts: attempts,
             Jobs: jobs,
         }
         await stack.enter_async_context(measuring_lag(metrics.lag))
@@ -253,6 +312,17 @@ async def _open_bus(settings: EventSettings) -> AsyncGenerator[EventBus]:
         ) from None
     async with open_redis_bus(settings) as bus:
         yield bus
+
+
+@contextlib.asynccontextmanager
+async def _open_hub(settings: Settings, clock: Clock) -> "AsyncGenerator[Hub | None]":
+    if not settings.superlink.enabled:
+        yield None
+        return
+    from feria.superlink.hub import open_hub  # it brings Flower along
+
+    async with open_hub(settings.superlink, settings.web, settings.home / "superlink", clock) as hub:
+        yield hub
 
 
 @contextlib.asynccontextmanager

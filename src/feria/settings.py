@@ -1,10 +1,15 @@
 """Everything an operator can change, in one place: FERIA_<GROUP>__<NAME>, or a line in `.env`."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    DotEnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
 
 class Group(BaseModel):
@@ -202,6 +207,48 @@ class FaceSettings(Group):
     )
 
 
+class EmotionSettings(Group):
+    """Expressions of faces, one picture at a time or as a stream."""
+
+    model: str = Field(
+        default="emotions",
+        description="Name of the network that reads expressions; its latest version is used.",
+    )
+    model_path: Path | None = Field(
+        default=None,
+        description="ONNX file that the node puts on the shelf under that name when it starts, once; a "
+        "description of it may lie beside it as `NAME.json`.",
+    )
+    allow: tuple[Literal["mood", "statistics"], ...] = Field(
+        default=(),
+        description="What who says nothing of consent is taken to allow; nothing is answers only. For shops "
+        "that have asked already, such as the operators of older clients.",
+    )
+    keep_days: float = Field(default=30.0, gt=0, le=3650, description="How long labels are kept.")
+    max_predictions: int = Field(
+        default=5_000_000, ge=1, description="Most labels that are kept; beyond, the first to come go."
+    )
+    max_streams: int = Field(
+        default=4_000, ge=1, description="Streams that are open at once; more are closed with 1013."
+    )
+    max_in_flight: int = Field(
+        default=8, ge=1, description="Requests of one stream that are answered at once; more are refused."
+    )
+    guests: bool = Field(
+        default=False,
+        description="Whether shoppers, who show no token, may open streams on a locked node.",
+    )
+    guest_messages_per_second: float = Field(
+        default=30.0, gt=0, description="Messages that are read of all guests of one address together."
+    )
+    max_message_kib: int = Field(
+        default=8192, ge=1, description="Largest message of a stream, in KiB; a larger one is refused."
+    )
+    messages_per_second: float = Field(
+        default=1_000.0, gt=0, description="Messages of one stream that are read; a faster sender waits."
+    )
+
+
 class CatalogSettings(Group):
     """Products and their pictures."""
 
@@ -271,6 +318,33 @@ class RecommendationSettings(Group):
     )
 
 
+class ChatSettings(Group):
+    """Conversations: shoppers with the shop and with each other."""
+
+    guests: bool = Field(default=True, description="Whether people without a token may come in.")
+    mensaje: bool = Field(
+        default=True, description="Pass on to everybody what clients of the older chat send; it is not kept."
+    )
+    max_text: int = Field(default=4000, ge=1, le=16_000, description="Longest message, in characters.")
+    messages_per_second: float = Field(
+        default=5.0,
+        gt=0,
+        description="Messages that one person may send, sustained; four seconds' worth at once.",
+    )
+    room_messages_per_second: float = Field(
+        default=200.0, gt=0, description="Messages that one room takes, from everybody together."
+    )
+    slow_reader_kib: int = Field(
+        default=1024,
+        ge=64,
+        description="What may wait for somebody who reads slowly, in KiB, before they are cut off.",
+    )
+    keep_days: float = Field(default=365.0, gt=0, le=36_500, description="How long messages are kept.")
+    words: Path | None = Field(
+        default=None, description="Text file with words that nobody is to use, one a line."
+    )
+
+
 class FederationSettings(Group):
     """Clients that train together."""
 
@@ -289,6 +363,74 @@ class FederationSettings(Group):
         description="Whether who administers the node may register Flower apps: programs that run on it with "
         "all its rights.",
     )
+
+
+class SuperLinkSettings(Group):
+    """Where stores on other machines come in to train together: Flower's SuperLink."""
+
+    enabled: bool = Field(
+        default=False,
+        description="Take in stores: run a SuperLink with this node, or use the one at the address below.",
+    )
+    host: str = Field(default="127.0.0.1", description="Address that the SuperLink listens on.")
+    port: int = Field(default=9092, ge=1, le=65535, description="Its port, for stores, TLS always.")
+    names: tuple[str, ...] = Field(
+        default=(),
+        description='Host names and addresses by which stores call it, as `["hub.example"]`; invitations '
+        "say the first. Unset is the host.",
+    )
+    hub_url: str | None = Field(
+        default=None,
+        description="Where stores redeem invitations, as `https://hub.example:8000`; unset is this node's "
+        "own door.",
+    )
+    hub_ca: Path | None = Field(
+        default=None,
+        description="Certificates, PEM, by which stores know who answers there; unset are those of "
+        "FERIA_WEB__TLS_CERTIFICATE.",
+    )
+    address: str | None = Field(
+        default=None, description="`host:port` of a SuperLink that runs already, to use that one."
+    )
+    ca: Path | None = Field(default=None, description="Certificate, PEM, by which that one is known.")
+    secret: SecretStr | None = Field(
+        default=None,
+        description="What it asks of who steers it, shown as a bearer token; trainings there sign with it.",
+    )
+
+    @model_validator(mode="after")
+    def _is_known(self) -> Self:
+        if len({self.address is None, self.ca is None, self.secret is None}) > 1:
+            raise ValueError("`address`, `ca` and `secret` go together: a SuperLink, and how both are known")
+        return self
+
+
+class VisionaiNames(PydanticBaseSettingsSource):
+    """The names that a `.env` of the visionai contract has. It is known by its `MODEL_PATH`: without that the
+    others, such as `HOST`, may be any program's, and say nothing here."""
+
+    def __init__(self, settings: type[BaseSettings], file: DotEnvSettingsSource) -> None:
+        super().__init__(settings)
+        self._said = file.env_vars
+
+    def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:
+        return None, field_name, False  # all at once, below
+
+    def __call__(self) -> dict[str, Any]:
+        said = {name.upper(): value for name, value in self._said.items() if value}
+        if "MODEL_PATH" not in said:
+            return {}
+        debug = said.get("DEBUG", "").lower() in {"1", "true", "yes", "on"}
+        groups: dict[str, dict[str, str | None]] = {
+            "emotions": {"model_path": said["MODEL_PATH"]},
+            "storage": {"url": said.get("DATABASE_URL")},
+            "web": {"host": said.get("HOST"), "port": said.get("PORT")},
+            "telemetry": {"log_level": "debug" if debug else None},
+        }
+        return {
+            group: {name: value for name, value in values.items() if value is not None}
+            for group, values in groups.items()
+        }
 
 
 class Settings(BaseSettings):
@@ -313,7 +455,23 @@ class Settings(BaseSettings):
     learning: LearningSettings = LearningSettings()
     inference: InferenceSettings = InferenceSettings()
     faces: FaceSettings = FaceSettings()
+    emotions: EmotionSettings = EmotionSettings()
     catalog: CatalogSettings = CatalogSettings()
     search: SearchSettings = SearchSettings()
     recommendations: RecommendationSettings = RecommendationSettings()
+    chat: ChatSettings = ChatSettings()
     federation: FederationSettings = FederationSettings()
+    superlink: SuperLinkSettings = SuperLinkSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        assert isinstance(dotenv_settings, DotEnvSettingsSource)
+        contract = VisionaiNames(settings_cls, dotenv_settings)
+        return init_settings, env_settings, dotenv_settings, file_secret_settings, contract

@@ -1,8 +1,10 @@
-"""What every engine of federated jobs promises: the embedded one, and a plain loop without Flower."""
+"""What every engine of federated jobs promises: the embedded one, a plain loop without Flower, and the one of
+stores on a real SuperLink."""
 
 import asyncio
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,30 +17,49 @@ from feria.federation.engine import FederationEngine, Outcome, Participant, Runn
 from feria.federation.jobs_wire import Told
 from feria.settings import LearningSettings, WorkerSettings
 from feria.tasks.processes import open_processes
-from loops import MODULES, NAMES, LoopEngine, order, table
+from loops import MODULES, NAMES, LoopEngine, described, order, table
+from superlink.shops import open_shops
 
-ROUNDS = 4
+ROUNDS = 3
 
 
-@pytest.fixture(params=["loop", "embedded"])
-async def engine(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncGenerator[FederationEngine]:
+@dataclass
+class Bench:
+    """An engine, and three shops that it can train."""
+
+    engine: FederationEngine
+    clients: tuple[Participant, ...]
+    folder: Path
+    undisturbed: Outcome | None = None
+
+    def job(self, name: str, **more: Any) -> Running:
+        """In a folder of its own."""
+        folder = self.folder / name
+        folder.mkdir()
+        return Running(7, order(**({"rounds": ROUNDS} | more)), self.clients, folder)
+
+
+@pytest.fixture(scope="module", params=["loop", "embedded", "superlink"])
+async def bench(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncGenerator[Bench]:
+    folder = tmp_path_factory.mktemp(request.param)
+    rows = {shop: folder / f"{at}.csv" for at, shop in enumerate(NAMES)}
+    for shop, file in rows.items():
+        file.write_text(table(shop))
+    here = tuple(Participant(shop, file, 60) for shop, file in rows.items())
     if request.param == "loop":
-        yield LoopEngine()
+        yield Bench(LoopEngine(), here, folder)
         return
     async with open_processes(WorkerSettings(), MODULES, with_children=True) as processes:
-        yield EmbeddedEngine(processes, LearningSettings(), tmp_path / "flower", workers=1)
-
-
-def job(tmp_path: Path, name: str = "job", **more: Any) -> Running:
-    """Of three shops, in a folder of its own."""
-    folder = tmp_path / name
-    folder.mkdir()
-    clients = []
-    for at, shop in enumerate(NAMES):
-        rows = tmp_path / f"{at}.csv"
-        rows.write_text(table(shop))
-        clients.append(Participant(shop, rows, 60))
-    return Running(7, order(**({"rounds": ROUNDS} | more)), tuple(clients), folder)
+        embedded = EmbeddedEngine(processes, LearningSettings(), folder / "flower", workers=1)
+        made = Bench(embedded, here, folder)
+        if request.param == "embedded":
+            yield made
+            return
+        undisturbed = await Listener().run(embedded, made.job("here"))
+    async with open_shops(folder, rows, target="bought") as shops:
+        yield Bench(shops.engine, shops.participants, folder, undisturbed)
 
 
 class Listener:
@@ -57,7 +78,7 @@ class Listener:
         await asyncio.sleep(0)
 
     async def run(self, engine: FederationEngine, job: Running) -> Outcome:
-        async with asyncio.timeout(120):
+        async with asyncio.timeout(180):
             self.running = asyncio.create_task(engine.run(job, self.tell))
             return await self.running
 
@@ -68,12 +89,16 @@ class Listener:
         return [event.round for event in self.heard if isinstance(event, wire.RoundBegan)]
 
 
-async def test_all_that_happens_in_a_round_is_told_in_its_order(
-    engine: FederationEngine, tmp_path: Path
-) -> None:
+async def test_all_that_happens_in_a_round_is_told_in_its_order(bench: Bench) -> None:
+    """And rows that are elsewhere make the same model as the same rows here."""
     listener = Listener()
-    outcome = await listener.run(engine, job(tmp_path))
-    assert outcome.file == tmp_path / "job" / "model.onnx"
+    job = bench.job("told")
+    outcome = await listener.run(bench.engine, job)
+    assert outcome.file == job.folder / "model.onnx"
+    if bench.undisturbed is None:
+        bench.undisturbed = outcome
+    assert outcome.file.read_bytes() == bench.undisturbed.file.read_bytes()
+    assert outcome.metrics == bench.undisturbed.metrics
     assert outcome.kind == "logistic_regression"
     assert listener.began() == listener.ended() == list(range(1, ROUNDS + 1))
     asked: Counter[tuple[int, str, str]] = Counter()
@@ -104,16 +129,16 @@ async def test_all_that_happens_in_a_round_is_told_in_its_order(
 
 @pytest.mark.parametrize("last", [wire.RoundBegan, wire.Sent, wire.RoundEnded])
 async def test_a_job_that_is_called_off_ends_and_goes_on_to_the_same_model(
-    engine: FederationEngine, tmp_path: Path, last: type[Told]
+    bench: Bench, last: type[Told]
 ) -> None:
-    undisturbed = await Listener().run(engine, job(tmp_path, "undisturbed"))
-    disturbed = job(tmp_path)
+    undisturbed = bench.undisturbed or await Listener().run(bench.engine, bench.job(f"before {last}"))
+    disturbed = bench.job(f"disturbed {last}")
     listener = Listener(lambda event: isinstance(event, last) and event.round == 2)
     with pytest.raises(asyncio.CancelledError):
-        await listener.run(engine, disturbed)
+        await listener.run(bench.engine, disturbed)
     heard = len(listener.heard)
     again = Listener()
-    outcome = await again.run(engine, disturbed)
+    outcome = await again.run(bench.engine, disturbed)
     assert len(listener.heard) == heard
     assert outcome.file.read_bytes() == undisturbed.file.read_bytes()
     assert outcome.metrics == undisturbed.metrics
@@ -123,15 +148,14 @@ async def test_a_job_that_is_called_off_ends_and_goes_on_to_the_same_model(
     assert min(again.began(), default=ROUNDS + 1) > ended
 
 
-async def test_an_order_that_cannot_be_carried_out_is_told_in_a_sentence(
-    engine: FederationEngine, tmp_path: Path
-) -> None:
+async def test_an_order_that_cannot_be_carried_out_is_told_in_a_sentence(bench: Bench) -> None:
     with pytest.raises(FeriaError, match="sold") as raised:
-        await Listener().run(engine, job(tmp_path, target="sold"))
+        await Listener().run(bench.engine, bench.job("sold", target="sold"))
     assert raised.value.message.endswith(".")
 
 
-async def test_what_it_could_not_do_whatever_the_rows_is_refused_beforehand(engine: FederationEngine) -> None:
-    await engine.check(order())
+async def test_what_it_could_not_do_whatever_the_rows_is_refused_beforehand(bench: Bench) -> None:
+    await bench.engine.check(order(), described(bench.clients))
     with pytest.raises(Invalid):
-        await engine.check(order(strategy_settings={"nothing": 1}, strategy="krum"))
+        settings = {"nothing": 1}
+        await bench.engine.check(order(strategy="krum", strategy_settings=settings), described(bench.clients))

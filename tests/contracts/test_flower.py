@@ -85,7 +85,7 @@ def test_a_reply_is_its_clients_whatever_it_says() -> None:
     flower.address(asked, "1")
     flower.address(other, "2")
     other.metadata.dst_node_id = 99
-    reply = flower.received(Message(RecordDict(), reply_to=other), asked)
+    reply = flower.received(Message(RecordDict(), reply_to=other), asked.metadata)
     assert (reply.metadata.src_node_id, reply.metadata.reply_to_message_id) == (FAR, "1")
 
 

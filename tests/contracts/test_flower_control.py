@@ -26,7 +26,7 @@ from feria.clock import SystemClock
 from feria.errors import Conflict, Invalid, NotAllowed, NotFound, TooLarge, Unavailable
 from feria.federation.flower import bundle
 from feria.superlink.authority import open_authority
-from feria.superlink.control import MOST_BYTES, PROTOBUF, TOLD, Control, Run, SuperNode, open_control
+from feria.superlink.control import MOST_BYTES, PROTOBUF, TOLD, Control, Run, SuperNode, open_control, pem
 from feria.superlink.process import SuperLink, open_superlink
 
 APP = """
@@ -150,7 +150,8 @@ async def test_a_store_is_known_by_name_online_while_it_is_there_and_its_run_see
     private, public = _key_pair()
     before = datetime.now(UTC)
     node_id = await control.register("Hospital Barcelona", public)
-    assert await _found(control, node_id) == SuperNode(node_id, "Hospital Barcelona", "registered", None)
+    registered = SuperNode(node_id, "Hospital Barcelona", "registered", None, pem(public))
+    assert await _found(control, node_id) == registered
 
     async def is_in(state: str) -> bool:
         node = await _found(control, node_id)

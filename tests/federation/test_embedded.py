@@ -12,7 +12,7 @@ from feria.federation.engine import Participant, Running
 from feria.federation.jobs_wire import Told
 from feria.settings import LearningSettings, WorkerSettings
 from feria.tasks.processes import open_processes
-from loops import MODULES, NAMES, order, table
+from loops import MODULES, NAMES, described, order, table
 
 ROWS = 60
 
@@ -61,7 +61,7 @@ async def test_every_kind_goes_through_flowers_strategies(
     engine: EmbeddedEngine, clients: tuple[Participant, ...], tmp_path: Path, kind: str, strategy: str
 ) -> None:
     running = job(tmp_path / "job", clients, kind=kind, strategy=strategy, rounds=8)
-    await engine.check(running.order)
+    await engine.check(running.order, described(clients))
     heard = Heard()
     outcome = await engine.run(running, heard)
     assert heard.faults == []
@@ -103,14 +103,14 @@ async def test_privacy_that_is_spent_is_told_with_every_round(
     ],
 )
 async def test_orders_that_mean_nothing_are_refused_at_once(
-    engine: EmbeddedEngine, more: dict[str, object], said: str
+    engine: EmbeddedEngine, clients: tuple[Participant, ...], more: dict[str, object], said: str
 ) -> None:
     with pytest.raises(Invalid, match=said):
-        await engine.check(order(**more))
+        await engine.check(order(**more), described(clients))
 
 
 async def test_a_strategy_that_wants_more_clients_than_there_are_says_so(
-    engine: EmbeddedEngine, clients: tuple[Participant, ...], tmp_path: Path
+    engine: EmbeddedEngine, clients: tuple[Participant, ...]
 ) -> None:
     with pytest.raises(Invalid, match="wants the answers of 5 clients, and 3 are asked"):
-        await engine.run(job(tmp_path / "job", clients, strategy="krum"), Heard())
+        await engine.check(order(strategy="krum"), described(clients))

@@ -8,10 +8,13 @@ from sqlalchemy import Connection, text
 
 import feria.access.tables
 import feria.catalog.tables
+import feria.chat.tables
 import feria.cluster.tables
+import feria.emotions.tables
 import feria.federation.tables
 import feria.migrations
 import feria.recommendations.tables
+import feria.superlink.tables
 import feria.tasks.tables
 from feria.errors import Unavailable
 from feria.migrations import schema
@@ -21,9 +24,12 @@ from feria.storage.rows import Row
 
 assert feria.access.tables  # their tables are part of the schema
 assert feria.catalog.tables
+assert feria.chat.tables
 assert feria.cluster.tables
+assert feria.emotions.tables
 assert feria.federation.tables
 assert feria.recommendations.tables
+assert feria.superlink.tables
 assert feria.tasks.tables
 
 

@@ -20,12 +20,11 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from clocks import ManualClock
 from feria.clock import SystemClock
 from feria.errors import Unavailable
 from feria.superlink.authority import LIFE, open_authority
 from feria.superlink.control import open_control
-from feria.superlink.process import A_DAY, Program, SuperLink, open_superlink
+from feria.superlink.process import A_DAY, SuperLink, open_superlink
 
 SMALL = Path(__file__).parents[1] / "small_app"
 
@@ -213,20 +212,6 @@ async def test_one_that_cannot_begin_says_why_and_leaves_nothing(tmp_path: Path)
         async with open_superlink(tmp_path, host="127.0.0.1", port=_free_port(), names=()):
             pass
     assert not _processes(tmp_path)
-
-
-async def test_a_program_that_ends_again_and_again_waits_longer_each_time(tmp_path: Path) -> None:
-    clock = ManualClock()
-    program = Program("flower-superexec", tmp_path / "secret", ["--no-such-option"], {})
-    running = asyncio.create_task(program.keep_running(clock))
-    await clock.sleeper(1)
-    assert program.pid is None
-    assert "flower-superexec: error: " in " ".join(program.last_words)
-    clock.advance(0.5)
-    await clock.sleeper(2)
-    assert (clock.slept, program.starts) == ([0.5, 1.0], 2)
-    running.cancel()
-    await asyncio.wait([running])
 
 
 def test_nothing_outlives_a_node_that_is_killed_not_even_a_run(tmp_path: Path) -> None:

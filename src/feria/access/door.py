@@ -1,5 +1,7 @@
 """Everybody comes in here: who asks is found out before anything else answers."""
 
+from collections.abc import Collection
+
 import msgspec
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -16,7 +18,7 @@ OPEN = frozenset({"/livez", "/readyz", "/login", "/v1/session", "/openapi.json"}
 OPEN_FILES = "/home/"
 SHOP = (
     *("/v1/products", "/v1/categories", "/v1/pictures", "/v1/search", "/v1/recommendations"),
-    *("/search/text", "/tasks", "/health"),  # what older shops ask
+    *("/search/text", "/tasks", "/health", "/mensaje", "/socket.io"),  # what older shops ask
 )
 """What shoppers, who have no account, may read, with all below it; what there is not for them says so
 itself, with `needs`."""
@@ -26,6 +28,13 @@ SHOPPERS_SEND = {
     "/v1/events": 256 * 2**10,
 }
 """What they may send, and how many bytes of it."""
+CALLBACKS = "/v1/callbacks/"
+"""Where trainings on a SuperLink report, which sign what they send: a piece of a file of 8 MiB, or events."""
+CALLBACK_BYTES = 16 * 2**20
+CHAT = "/socket.io/"
+"""Where guests of the chat come in; what they may do there it says itself."""
+STRANGERS_SEND = SHOPPERS_SEND | {"/v1/invitations/redeem": 512 * 2**10, CHAT: 128 * 2**10}
+"""And what a store sends that has an invitation, and no account: the names of its columns, 2,000 at most."""
 NAMELESS_BYTES = 16 * 2**10
 """Of a body, from anyone: enough to sign in with, too little to keep the node busy reading it."""
 
@@ -36,14 +45,24 @@ MISNAMED = "This node is open to its own machine only; call it 127.0.0.1 or loca
 class Door:
     """ASGI middleware. What it refuses, nothing inside has seen, nor read the body of."""
 
-    def __init__(self, app: ASGIApp, *, locked: bool, origins: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        locked: bool,
+        origins: tuple[str, ...] = (),
+        guest_sockets: Collection[str] = (CHAT,),
+    ) -> None:
+        """`guest_sockets` are the paths of WebSockets that say themselves what they are for nobody known."""
         self._app = app
         self._for_anyone = BodyLimit(app, body_bytes=NAMELESS_BYTES, upload_bytes=NAMELESS_BYTES)
-        self._for_shoppers = {
-            path: BodyLimit(app, body_bytes=size, upload_bytes=size) for path, size in SHOPPERS_SEND.items()
+        self._for_strangers = {
+            path: BodyLimit(app, body_bytes=size, upload_bytes=size) for path, size in STRANGERS_SEND.items()
         }
+        self._for_callbacks = BodyLimit(app, body_bytes=CALLBACK_BYTES, upload_bytes=CALLBACK_BYTES)
         self._locked = locked
         self._origins = frozenset(origins)
+        self._guest_sockets = frozenset(guest_sockets)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
@@ -61,21 +80,25 @@ class Door:
                 return
             scope["state"]["caller"] = caller
             if caller is None:
-                app = self._for_shoppers.get(scope["path"], self._for_anyone)
-                await app(scope, receive, send)
+                await self._for_nobody_known(scope["path"])(scope, receive, send)
                 return
         elif scope["type"] == "websocket":
             try:
                 headers = scope["state"]["headers"]
                 self._turn_away_foreigners(scope, headers)
                 caller = await self._known(scope, headers) if self._locked else LOCAL
-                if caller is None:
+                if caller is None and scope["path"] not in self._guest_sockets:
                     raise NotSignedIn(SIGN_IN)
             except Exception as error:
                 await _refuse_socket(scope, receive, send, replies.known(error))
                 return
             scope["state"]["caller"] = caller
         await self._app(scope, receive, send)
+
+    def _for_nobody_known(self, path: str) -> ASGIApp:
+        if path.startswith(CALLBACKS):
+            return self._for_callbacks
+        return self._for_strangers.get(path, self._for_anyone)
 
     def _turn_away_foreigners(self, scope: Scope, headers: Headers) -> None:
         if scope["type"] == "websocket":
@@ -99,7 +122,7 @@ def is_open(method: str, path: str) -> bool:
         return True
     if method in {"GET", "HEAD"}:
         return any(path == room or path.startswith(f"{room}/") for room in SHOP)
-    return method == "POST" and path in SHOPPERS_SEND
+    return method == "POST" and (path in STRANGERS_SEND or path.startswith(CALLBACKS))
 
 
 async def _ask_to_sign_in(scope: Scope, headers: Headers, send: Send) -> None:
@@ -131,7 +154,7 @@ async def _refuse_socket(scope: Scope, receive: Receive, send: Send, error: Feri
         await send({"type": "websocket.close", "code": 1008, "reason": error.message[:120]})
         return
     body = msgspec.json.encode(replies.body(error))
-    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    headers = [(b"content-type", b"application/json")]  # how long it is the server says itself
     headers += [(name.lower().encode(), said.encode()) for name, said in replies.headers(error).items()]
     status = replies.STATUS[error.code]
     await send({"type": "websocket.http.response.start", "status": status, "headers": headers})

@@ -14,8 +14,11 @@ from typer.core import TyperGroup
 from feria.cli import (
     apps,
     catalog,
+    chat,
     clients,
+    converting,
     doctor,
+    emotions,
     gradio_face,
     jobs,
     learn,
@@ -26,6 +29,8 @@ from feria.cli import (
     shopcart,
     shoppers,
     similar,
+    store,
+    superlink,
     tasks,
     tokens,
 )
@@ -56,16 +61,21 @@ app = typer.Typer(
 app.add_typer(node.app)
 app.add_typer(doctor.app)
 app.add_typer(learn.app)
+models.app.add_typer(converting.app)
 app.add_typer(models.app, name="models", rich_help_panel="Models")
 catalog.app.add_typer(shoppers.app)
 catalog.app.add_typer(similar.app)
 app.add_typer(catalog.app, name="catalog", rich_help_panel="Shop")
 app.add_typer(searching.app)
+app.add_typer(chat.app, name="chat", rich_help_panel="Shop")
 app.add_typer(gradio_face.app)
 app.add_typer(jobs.app, name="jobs", rich_help_panel="Federation")
 app.add_typer(clients.app, name="clients", rich_help_panel="Federation")
 app.add_typer(apps.app, name="apps", rich_help_panel="Federation")
+app.add_typer(store.app, name="client", rich_help_panel="Federation")
+app.add_typer(superlink.app, name="superlink", rich_help_panel="Federation")
 app.add_typer(shopcart.app, name="shopcart", rich_help_panel="Federation")
+app.add_typer(emotions.app, name="emotions", rich_help_panel="Shop")
 app.add_typer(tasks.app, name="tasks", rich_help_panel="Learn and predict")
 app.add_typer(tokens.app, name="tokens", rich_help_panel="Access")
 app.add_typer(privacy.app, name="privacy", rich_help_panel="Access")

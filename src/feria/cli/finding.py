@@ -67,7 +67,8 @@ async def open_client(
         tasks = settings.tasks.model_copy(update={"resume": False, "grace_seconds": 0.0})
         registry = settings.registry.model_copy(update={"shipped": False})
         federation = settings.federation.model_copy(update={"resume": False})
-        update = {"tasks": tasks, "registry": registry, "federation": federation}
+        superlink = settings.superlink.model_copy(update={"enabled": False})
+        update = {"tasks": tasks, "registry": registry, "federation": federation, "superlink": superlink}
         app = create_app(settings.model_copy(update=update))
         async with (
             opened(app) as state,

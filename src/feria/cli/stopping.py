@@ -10,9 +10,9 @@ from typing import Any
 
 import uvicorn
 from uvicorn.protocols.utils import ClientDisconnected
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.protocol import State
 
+from feria.chat.transports import OpenSockets
 from feria.events.bus import EventBus
 from feria.web.draining import Draining
 
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 GOING_AWAY = 1001
 
 
-class Sockets(WebSocketsSansIOProtocol):
+class Sockets(OpenSockets):
     """uvicorn's WebSockets; but a node that stops is going away, and who reads nothing is let go."""
 
     def shutdown(self) -> None:

@@ -17,6 +17,7 @@ from flwr.serverapp import RdpAccountant
 from flwr.serverapp.strategy import Strategy
 
 from feria.errors import Corrupt
+from feria.storage import durable
 
 Numbers = np.ndarray[Any, Any]
 VERSION = 1
@@ -61,12 +62,7 @@ def save(path: Path, checkpoint: Checkpoint) -> None:
         np.savez(file, text=np.frombuffer(msgspec.json.encode(text), np.uint8), **entries)  # type: ignore[arg-type]
         file.flush()
         os.fsync(file.fileno())
-    os.replace(fresh, path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    durable.replace(fresh, path)
 
 
 def load(path: Path) -> Checkpoint | None:

@@ -25,6 +25,8 @@ from feria.learning.wire import TrainingOrder
 
 CONFIG, ARRAYS, METRICS, STATISTICS = "config", "arrays", "metrics", "statistics"
 """Names of the records in a message; the first two are Flower's own."""
+JOB = "job"
+"""Where `config` says what the job is: JSON of its `TrainingJob`. Who works for somebody may want to know."""
 LEAST_HELD = 1
 
 

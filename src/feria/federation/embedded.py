@@ -1,17 +1,16 @@
 """The engine of a single node: Flower's strategies over clients whose rows are here, a process a job."""
 
 import base64
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from feria.errors import Invalid
+from feria.federation import checks
 from feria.federation.engine import MODEL, Outcome, Running, Tell
-from feria.federation.jobs_wire import Told
-from feria.federation.models import FEDERATED, check_settings
-from feria.federation.orders import AppJob, JobOrder, TrainingJob
-from feria.federation.strategies import STRATEGIES
+from feria.federation.jobs_wire import Client, Told
+from feria.federation.orders import JobOrder, TrainingJob
 from feria.settings import LearningSettings
 from feria.tasks.processes import Processes
 
@@ -31,25 +30,11 @@ class EmbeddedEngine:
         self._home = home
         self._workers = workers
 
-    async def check(self, order: JobOrder) -> None:
-        if isinstance(order, AppJob):
-            return
-        kind = STRATEGIES.get(order.strategy)
-        if kind is None:
-            raise Invalid(f"There is no strategy '{order.strategy}'; there are {', '.join(STRATEGIES)}.")
-        kind.choose(order.strategy_settings)
-        check_settings(order.kind, order.settings)
-        if kind.trees != FEDERATED[order.kind].trees:
-            fitting = "any strategy but bagging" if kind.trees else "bagging"
-            raise Invalid(f"{order.strategy} makes nothing of {order.kind}, which wants {fitting}.")
-        if order.holdout == 0:
-            raise Invalid(
-                "A federated training holds rows back at each client, to measure on: set `holdout`."
-            )
+    async def check(self, order: JobOrder, clients: Sequence[Client]) -> None:
+        if isinstance(order, TrainingJob):
+            checks.check(order, len(clients))
 
     async def run(self, job: Running, tell: Tell) -> Outcome:
-        if isinstance(job.order, TrainingJob):
-            _refuse_too_few(job.order, len(job.clients))
         made = await self._processes.run(
             _run,
             self._as_json(job),
@@ -78,17 +63,6 @@ class EmbeddedEngine:
             "workers": self._workers,
             "limits": [self._limits.max_rows, self._limits.max_columns],
         }
-
-
-def _refuse_too_few(order: TrainingJob, clients: int) -> None:
-    """A round that can never count need not be waited for."""
-    kind = STRATEGIES[order.strategy]
-    least = kind.least(kind.choose(order.strategy_settings))
-    asked = min(clients, order.participation.per_round or clients)
-    if asked < least:
-        raise Invalid(
-            f"{order.strategy} wants the answers of {least} clients, and {asked} are asked in a round."
-        )
 
 
 def _run(*args: Any) -> Any:

@@ -7,11 +7,13 @@ from typing import Protocol
 
 from pydantic import JsonValue
 
-from feria.federation.jobs_wire import Told
+from feria.federation.jobs_wire import Client, Told
 from feria.federation.orders import JobOrder
 
 MODEL = "model.onnx"
 """What an engine leaves in a job's folder."""
+AGREEMENT, ROUNDS, ENDED = "agreement.json", "rounds.npz", "ended.jsonl"
+"""And what it goes on from: what the clients' rows are read as, the last round, and how each one ended."""
 
 Tell = Callable[[Sequence[Told]], Awaitable[None]]
 """Takes events in their order. Returns at once unless more wait to be written down than may: then it waits,
@@ -20,13 +22,15 @@ so who tells from within a training should leave that to another thread or task.
 
 @dataclass(frozen=True, slots=True)
 class Participant:
-    """A client of a job whose rows are on this node."""
+    """A client of a job."""
 
     name: str
-    rows: Path
-    """CSV or Parquet."""
+    rows: Path | None
+    """CSV or Parquet on this node; None for a store, which has them."""
     samples: int
     """How many rows it registered with: it cannot have trained on more."""
+    node_id: str | None = None
+    """A store's, at the SuperLink."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +72,9 @@ class FederationEngine(Protocol):
     4. An order that it cannot carry out raises, and in a sentence.
     """
 
-    async def check(self, order: JobOrder) -> None:
-        """Raises `Invalid` for an order that it could not carry out whatever the rows."""
+    async def check(self, order: JobOrder, clients: Sequence[Client]) -> None:
+        """Raises `Invalid` for an order that it could not carry out with these clients whatever their
+        rows."""
         ...
 
     async def run(self, job: Running, tell: Tell) -> Outcome:

@@ -21,22 +21,21 @@ from feria.clock import Clock
 from feria.errors import Cancelled, Invalid, Unavailable
 from feria.federation import guard, wire
 from feria.federation.agreement import Agreement, agree
-from feria.federation.client_app import CONFIG, STATISTICS
+from feria.federation.client_app import CONFIG, JOB, STATISTICS
+from feria.federation.engine import AGREEMENT, ENDED, ROUNDS
 from feria.federation.guard import NAMED, Guarded
 from feria.federation.models import learner_for
 from feria.federation.models.trees import read
 from feria.federation.orders import Participation, PrivacySettings, TrainingJob
 from feria.federation.privacy import make_private
 from feria.federation.publishing import publish
-from feria.federation.rounds import Memory, Rounds
+from feria.federation.rounds import Memory, Rounds, gather
 from feria.federation.screening import Screening
 from feria.federation.statistics import Statistics
 from feria.federation.strategies import STRATEGIES
 from feria.federation.watch import Tell, WatchGrid, names_of
 from feria.learning.wire import TrainingOrder
 
-AGREEMENT, ROUNDS, ENDED = "agreement.json", "rounds.npz", "ended.jsonl"
-"""Files in a job's folder."""
 NAMES_TOLD, ROUNDS_TOLD = 200, 100
 """Most that the model tells of, whose row every member of a cluster holds; the job itself tells of all."""
 
@@ -67,8 +66,6 @@ def federate(
     Goes on from what is in `folder`. Raises `Invalid` for clients that have nothing in common to learn from,
     `Unavailable` where too few of them answer, `Cancelled` when it is stopped.
     """
-    agreement = _agreement(order, grid, folder)
-    learner = learner_for(agreement, order.settings)
     kind = STRATEGIES[order.strategy]
     chosen = kind.choose(order.strategy_settings)
     inner = guard.make(kind, chosen)
@@ -78,9 +75,15 @@ def federate(
         seed=order.seed,
         least=kind.least(chosen),
     )
+    if not (folder / AGREEMENT).exists():
+        until = clock.monotonic() + order.participation.wait_seconds
+        gather(strategy, grid, 0, until, clock, tell, stop)
+    agreement = _agreement(order, grid, folder)
+    learner = learner_for(agreement, order.settings)
     trees = partial(read, outputs=agreement.outputs, width=agreement.width) if kind.trees else None
     history = _History(tell, folder / ENDED, told)
     sent = {
+        JOB: _shown(order),
         "agreement": agreement.model_dump_json(),
         "settings": msgspec.json.encode(order.settings).decode(),
     }
@@ -175,17 +178,17 @@ def _agreement(order: TrainingJob, grid: Grid, folder: Path) -> Agreement:
     if file.exists():
         return Agreement.model_validate_json(file.read_bytes())
     plain = TrainingOrder.model_validate(order.model_dump(include=set(TrainingOrder.model_fields)))
-    made = agree(_asked(plain, order.participation, grid), plain)
+    config = ConfigRecord({JOB: _shown(order), "order": plain.model_dump_json()})
+    made = agree(_asked(config, order.participation, grid), plain)
     file.write_text(made.model_dump_json())
     return made
 
 
-def _asked(order: TrainingOrder, rules: Participation, grid: Grid) -> dict[str, Statistics]:
+def _asked(config: ConfigRecord, rules: Participation, grid: Grid) -> dict[str, Statistics]:
     """What each client tells, by name. Raises `Unavailable`, naming them, where too many do not."""
     names = {
         node: name for node, name in names_of(grid).items() if not rules.clients or name in rules.clients
     }
-    config = ConfigRecord({"order": order.model_dump_json()})
     messages = [
         Message(RecordDict({CONFIG: config}), node, f"query.{STATISTICS}", ttl=rules.deadline_seconds)
         for node in names
@@ -206,3 +209,9 @@ def _asked(order: TrainingOrder, rules: Participation, grid: Grid) -> dict[str, 
             raise Unavailable(f"{needed} clients are to tell of their rows, {len(told)} did. {said}")
         raise Invalid(f"No client can take part. {said}")
     return told
+
+
+def _shown(order: TrainingJob) -> str:
+    """The order as clients see it, who may have to agree to it: who the others are is not told."""
+    rules = order.participation.model_copy(update={"clients": ()})
+    return order.model_copy(update={"participation": rules}).model_dump_json()

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import numpy as np
-from flwr.app import Array, ArrayRecord, ConfigRecord, Context, Message, MetricRecord, RecordDict
+from flwr.app import Array, ArrayRecord, ConfigRecord, Context, Message, Metadata, MetricRecord, RecordDict
 from flwr.common import NDArray
 from flwr.common.constant import SType
 from flwr.common.serde import (
@@ -65,11 +65,9 @@ def address(message: Message, message_id: str) -> None:
     message.metadata.__dict__["_message_id"] = message_id
 
 
-def received(reply: Message, asked: Message) -> Message:
+def received(reply: Message, asked: Metadata) -> Message:
     """Whatever a client wrote on its reply, it is its own, and to this message."""
-    reply.metadata.__dict__.update(
-        _src_node_id=asked.metadata.dst_node_id, _reply_to_message_id=asked.metadata.message_id
-    )
+    reply.metadata.__dict__.update(_src_node_id=asked.dst_node_id, _reply_to_message_id=asked.message_id)
     if reply.has_content():
         for _, record in of_kind(reply.content, ArrayRecord):
             for key, array in record.items():

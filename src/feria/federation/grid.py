@@ -168,7 +168,7 @@ class InProcessGrid(Grid):
             return
         here = message.metadata.dst_node_id in self._present
         reply = errand.reply if here else _away(message)
-        self._replies[message.metadata.message_id] = flower.received(reply, message)
+        self._replies[message.metadata.message_id] = flower.received(reply, message.metadata)
 
 
 def _away(message: Message) -> Message:

@@ -13,25 +13,20 @@ import msgspec
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from feria.clock import Clock, SystemClock
-from feria.federation import flower, wire
+from feria.federation import flower
 from feria.federation.app_process import CODE, AppGrid, client_of, serve
 from feria.federation.client_app import Divided, client_app, divide
 from feria.federation.engine import MODEL
 from feria.federation.executors import App, Executor, InTurn
 from feria.federation.federate import federate
 from feria.federation.grid import Client, InProcessGrid
-from feria.federation.jobs_wire import Alive, Told
+from feria.federation.jobs_wire import Told
 from feria.federation.orders import AppJob, TrainingJob, any_order
+from feria.federation.telling import telling
 from feria.federation.watch import Tell
 from feria.federation.workers import in_processes
 from feria.learning.sources import Limits, read_file, suffix_of
 from feria.tasks.processes import Speaker
-
-FLUSH_SECONDS = 0.1
-"""For which events are gathered before they are told."""
-ALIVE_SECONDS = 5.0
-MOST = 200_000
-"""Some rounds of ten thousand clients."""
 
 
 def run(job: dict[str, Any], speaker: Speaker) -> dict[str, Any]:
@@ -113,10 +108,15 @@ def _grid(
     run_config = order.settings if isinstance(order, AppJob) else {}
     grid = InProcessGrid(executor, clock, clients, run_id=job["number"], run_config=run_config)
     try:
-        with _telling(speaker, clock) as tell:
+        with telling(partial(say_told, speaker), clock) as tell:
             yield grid, clock, tell
     finally:
         grid.close()
+
+
+def say_told(speaker: Speaker, events: Sequence[Told]) -> None:
+    """In MessagePack and Base64: JSON, which the pipe speaks, knows no NaN."""
+    speaker.say(base64.b64encode(msgspec.msgpack.encode(events)).decode())
 
 
 # ------------------------------------------------------------------- clients
@@ -141,46 +141,3 @@ def _with_suffixes(clients: Sequence[dict[str, Any]], folder: Path) -> Iterator[
         link = folder / f"{place}{suffix_of(rows)}"
         link.symlink_to(rows.absolute())
         yield client, link
-
-
-# ------------------------------------------------------------------- telling
-@contextmanager
-def _telling(speaker: Speaker, clock: SystemClock) -> Iterator[Any]:
-    """Gathers events and tells them in their order, from a thread: no round waits for who listens, unless
-    `MOST` events do."""
-    gathered: list[Told] = []
-    lock, over = threading.Condition(), threading.Event()
-
-    def tell(event: wire.AnyEvent) -> None:
-        with lock:
-            lock.wait_for(lambda: len(gathered) < MOST)
-            gathered.append(event)
-
-    def flush() -> None:
-        with lock:
-            events, gathered[:] = list(gathered), []
-            lock.notify_all()
-        if events:
-            # JSON, which the pipe speaks, knows no NaN.
-            speaker.say(base64.b64encode(msgspec.msgpack.encode(events)).decode())
-
-    def work() -> None:
-        alive = clock.monotonic()
-        while not over.wait(FLUSH_SECONDS):
-            if clock.monotonic() - alive >= ALIVE_SECONDS:
-                alive = clock.monotonic()
-                tell_alive()
-            flush()
-
-    def tell_alive() -> None:
-        with lock:
-            gathered.append(Alive(at=clock.now().timestamp(), round=0))
-
-    thread = threading.Thread(target=work, daemon=True)
-    thread.start()
-    try:
-        yield tell
-    finally:
-        over.set()
-        thread.join()
-        flush()

@@ -62,8 +62,8 @@ class Jobs:
         """
         if isinstance(order, AppJob):
             order = await self._apps.complete(order)
-        await self._engine.check(order)
         clients = await self._clients.choose(owner, order.participation.clients)
+        await self._engine.check(order, clients)
         if isinstance(order, TrainingJob):
             _check_quorum(order.participation, len(clients))
         statuses = _new_statuses(clients, self._clock)

@@ -31,6 +31,9 @@ class Wire(BaseModel):
 
 
 # ------------------------------------------------------------------- clients
+StoreState = Literal["registered", "online", "offline", "unknown"]
+
+
 class Client(Wire):
     """A data owner in a federation, by name. What is said of its rows; these stay where they are."""
 
@@ -43,6 +46,16 @@ class Client(Wire):
     port: int
     owner: str
     created_at: datetime
+    where: Literal["here", "store"] = Field(
+        default="here", description="Its rows are on this node, or at a store, which trains on them there."
+    )
+    node_id: str | None = Field(default=None, description="A store's, at the SuperLink; decimal.")
+    status: StoreState | None = Field(
+        default=None,
+        description="A store's. registered: it has not been there yet; online: also for up to a minute after "
+        "it was cut off; unknown: the SuperLink does not answer, or does not know it any more.",
+    )
+    last_seen: datetime | None = Field(default=None, description="A store's last sign of life.")
 
 
 class ClientList(Wire):

@@ -80,7 +80,7 @@ class Rounds:
             if self._kept > 0 or self.evaluate is not None:
                 self._evaluate(told)
             while self._kept < self.rounds:
-                self._check_stop()
+                check_stop(self.stop)
                 self._evaluate(self._train_and_keep(self._kept + 1))
         except Cancelled as error:
             return self._end("stopped", error.message)
@@ -135,7 +135,7 @@ class Rounds:
         until = self.clock.monotonic() + rules.wait_seconds
         before = self._memories() if rules.otherwise == "wait" else {}
         while True:
-            self._gather(number, until)
+            gather(self.strategy, self.grid, number, until, self.clock, self.tell, self.stop)
             config = ConfigRecord(dict(self.train_config))
             messages = self.strategy.configure_train(number, self._arrays, config, self.grid)
             self.tell(
@@ -149,31 +149,13 @@ class Rounds:
                     return None
                 if rules.otherwise == "fail" or self.clock.monotonic() >= until:
                     raise
-                self._tell_waiting(number, tuple(error.details.get("clients", ())), error.message)
+                away = tuple(error.details.get("clients", ()))
+                self.tell(wire.Waiting(at=self._now(), round=number, clients=away, reason=error.message))
                 self.stop.wait(rules.retry_seconds)
                 self._remember(before)  # who did answer trains as if for the first time
                 self._seed(number)
             else:
                 return made, metrics, sum(reply.has_content() for reply in replies)
-
-    def _gather(self, number: int, until: float) -> None:
-        """Wait until a quorum is there. Raises `Unavailable` where it is not by then."""
-        told: tuple[int, tuple[str, ...]] | None = None
-        while True:
-            self._check_stop()
-            lacking = self.strategy.lacking(self.grid)
-            more, away = lacking
-            if not more:
-                return
-            sentence = f"Round {number} waits for {more} more of its clients."
-            if lacking != told:
-                told = lacking
-                self._tell_waiting(number, away, sentence)
-            elif self.clock.monotonic() >= until:
-                missed = f" Away: {', '.join(away)}." if away else ""
-                raise Unavailable(f"{sentence} They did not come in time.{missed}", clients=list(away))
-            else:
-                self.stop.wait(LOOK)
 
     def _evaluate(self, told: Told) -> None:
         """What was kept last, on the clients' rows and on our own; and tell how the round went."""
@@ -218,16 +200,47 @@ class Rounds:
         if self.memory is not None:
             self.memory.remember(memories)
 
-    def _check_stop(self) -> None:
-        if self.stop.is_set():
-            raise Cancelled("The job was stopped.")
-
-    def _tell_waiting(self, number: int, clients: tuple[str, ...], reason: str) -> None:
-        self.tell(wire.Waiting(at=self._now(), round=number, clients=clients, reason=reason))
-
     def _end(self, state: Literal["completed", "stopped"], reason: str = "") -> Outcome:
         self.tell(wire.Ended(at=self._now(), round=self._kept, state=state, reason=reason))
         return Outcome(state, self._kept, self._arrays, reason)
 
     def _now(self) -> float:
         return self.clock.now().timestamp()
+
+
+def gather(
+    strategy: Guarded,
+    grid: Grid,
+    number: int,
+    until: float,
+    clock: Clock,
+    tell: Tell,
+    stop: threading.Event,
+) -> None:
+    """Wait until a quorum is there; `until` is on the monotonic clock.
+
+    Raises `Unavailable` where it is not by then, `Cancelled` when it is stopped.
+    """
+    told: tuple[int, tuple[str, ...]] | None = None
+    while True:
+        check_stop(stop)
+        lacking = strategy.lacking(grid)
+        more, away = lacking
+        if not more:
+            return
+        sentence = f"{f'Round {number}' if number else 'The job'} waits for {more} more of its clients."
+        if lacking != told:
+            told = lacking
+            at = clock.now().timestamp()
+            tell(wire.Waiting(at=at, round=number, clients=away, reason=sentence))
+        elif clock.monotonic() >= until:
+            missed = f" Away: {', '.join(away)}." if away else ""
+            raise Unavailable(f"{sentence} They did not come in time.{missed}", clients=list(away))
+        else:
+            stop.wait(LOOK)
+
+
+def check_stop(stop: threading.Event) -> None:
+    """Raises `Cancelled`."""
+    if stop.is_set():
+        raise Cancelled("The job was stopped.")

@@ -55,7 +55,7 @@ async def register_client(
 ) -> Client:
     """Register a client, with its rows in a CSV or Parquet file. Nobody is given the rows: jobs of the same
     owner train on them here."""
-    host, port = _origin(request, settings)
+    host, port = origin(request, settings)
     async with on_disk(file, clients.folder) as rows:
         dataset = (dataset.strip() or file.filename or name)[:200]
         return await clients.register(name, dataset, rows, owner=caller.subject, host=host, port=port)
@@ -64,22 +64,30 @@ async def register_client(
 @router.get("/v1/clients", dependencies=[read])
 async def list_clients(caller: Asking, clients: Part[Clients]) -> ClientList:
     """One's own clients, by name; an administrator's are everybody's."""
-    return ClientList(clients=tuple(await clients.clients(_whose(caller))))
+    return ClientList(clients=tuple(await clients.clients(whose(caller))))
 
 
 @router.delete("/v1/clients/{name}", status_code=204, dependencies=[train])
 async def remove_client(
-    name: Annotated[str, Path(max_length=100)], caller: Asking, jobs: Part[Jobs], owner: Owner = None
+    name: Annotated[str, Path(max_length=100)],
+    caller: Asking,
+    clients: Part[Clients],
+    jobs: Part[Jobs],
+    owner: Owner = None,
 ) -> None:
-    """Remove a client and its rows. Models that were trained on them stay."""
-    whose = owner or caller.subject
-    if not caller.owns(whose):
+    """Remove a client and its rows. Models that were trained on them stay. A store is shut out at once, also
+    in the middle of a job, and comes back with a new invitation only."""
+    of = owner or caller.subject
+    if not caller.owns(of):
         raise NotFound(f"You have no client '{name}'.")
-    await jobs.remove_client(whose, name)
+    if (await clients.find(of, name)).where == "store":
+        await clients.remove(of, name)
+    else:
+        await jobs.remove_client(of, name)
 
 
-def _origin(request: Request, settings: Settings) -> tuple[str, int]:
-    """Who registers a client: their address, or this node's where they are on this machine."""
+def origin(request: Request, settings: Settings) -> tuple[str, int]:
+    """Whose client it becomes: their address, or this node's where they are on this machine."""
     host, port = request.client or ("", 0)
     try:
         is_remote = not ipaddress.ip_address(host).is_loopback
@@ -115,7 +123,7 @@ async def list_jobs(
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
 ) -> JobList:
     """One's own jobs, the newest first; an administrator's are everybody's."""
-    found = await jobs.jobs(owner=_whose(caller), state=state, before=before, limit=limit + 1)
+    found = await jobs.jobs(owner=whose(caller), state=state, before=before, limit=limit + 1)
     return JobList(jobs=tuple(found[:limit]), more=len(found) > limit)
 
 
@@ -213,7 +221,7 @@ async def _own(number: int, caller: Caller, jobs: Jobs) -> Job:
     return job
 
 
-def _whose(caller: Caller) -> str | None:
+def whose(caller: Caller) -> str | None:
     """None for everybody's."""
     return None if Permission.administer in caller.permissions else caller.subject
 

@@ -13,7 +13,9 @@ class ClientRow(Row):
     __table_args__ = (UniqueConstraint("owner", "name"),)
 
     id: Mapped[str] = mapped_column(key(32), primary_key=True)
-    """Also the name of the file with its rows."""
+    """Also the name of the file with its rows; of a store, the id of its invitation."""
+    node_id: Mapped[str | None] = mapped_column(key(20))
+    """Of a store, at the SuperLink, in decimal; its rows are not here."""
     owner: Mapped[str] = mapped_column(key(128))
     name: Mapped[str] = mapped_column(key(100))
     dataset: Mapped[str] = mapped_column(String(200))

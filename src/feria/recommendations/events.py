@@ -9,13 +9,14 @@ from functools import partial
 from typing import Any, NamedTuple, cast
 
 import numpy as np
-from sqlalchemy import Connection, Table, delete, func, insert, select
+from sqlalchemy import Connection, Table, func, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from feria.errors import Busy
 from feria.recommendations.tables import ShopperEventRow
 from feria.recommendations.wire import Kind
 from feria.storage.database import Database
+from feria.storage.forgetting import forget_rows
 from feria.storage.group_commit import GroupCommit, open_group_commit
 
 KINDS = tuple(Kind)
@@ -42,6 +43,7 @@ class Happened(NamedTuple):
     product_id: int
     store: str | None
     at: datetime
+    mood: bytes | None = None
 
 
 class Appended(NamedTuple):
@@ -114,19 +116,7 @@ class Events:
         return await self._delete(events.c.number <= rows[0][0]) if rows else 0
 
     async def _delete(self, condition: Any) -> int:
-        some = select(events.c.number).where(condition).order_by(events.c.number).limit(COMMIT_ROWS)
-
-        def forget(connection: Connection) -> int:
-            numbers = list(connection.scalars(some))
-            for start in range(0, len(numbers), PIECE):
-                piece = numbers[start : start + PIECE]
-                connection.execute(delete(events).where(events.c.number.in_(piece)))
-            return len(numbers)
-
-        forgotten = 0
-        while found := await self._database.write(forget):
-            forgotten += found
-        return forgotten
+        return await forget_rows(self._database, events.c.number, condition)
 
     async def _read(self, query: Any) -> list[Any]:
         async with self._database.transaction(read_only=True) as session:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from feria.errors import Corrupt
 from feria.storage.blobs import disk_errors
+from feria.storage.durable import sync
 
 FILE = "shoppers.key"
 KEY_BYTES = 32
@@ -64,8 +65,4 @@ def _make(path: Path) -> None:
             os.link(file.name, path)
         except FileExistsError:
             return
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    sync(path.parent)

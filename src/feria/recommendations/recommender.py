@@ -2,13 +2,14 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from feria.access.limits import RateLimit
@@ -38,6 +39,8 @@ from feria.storage.database import Database
 
 AHEAD = timedelta(minutes=5)
 """How far a sender's clock may be before ours."""
+NOW = timedelta(minutes=1)
+"""How old an event may be for the mood of this moment to be its own."""
 VISITS = 100
 """From which rows to learn from are made at once: soon enough for who hangs up."""
 
@@ -60,6 +63,7 @@ class Recommender:
         pseudonyms: Pseudonyms,
         clock: Clock,
         settings: RecommendationSettings,
+        mood: Callable[[str], Mapping[str, float] | None],
     ) -> None:
         self._events = events
         self._memory = memory
@@ -68,6 +72,7 @@ class Recommender:
         self._pseudonyms = pseudonyms
         self._clock = clock
         self._settings = settings
+        self._mood = mood
         per_minute = settings.events_per_minute
         self.rate = RateLimit(per_minute / 60, burst=max(per_minute, BATCH), clock=clock)
         """For who sends events and has no token."""
@@ -114,7 +119,12 @@ class Recommender:
             product_id=product_id,
             store=event.store,
             at=min(at, now),
+            mood=self._mood_of(event) if at > now - NOW else None,
         )
+
+    def _mood_of(self, event: Event) -> bytes | None:
+        mood = self._mood(event.shopper) if event.mood else None
+        return None if mood is None else msgspec.json.encode(mood)
 
     # ------------------------------------------------------------------- answers
     async def for_shopper(self, shopper: str | None, limit: int) -> Picks:
@@ -191,6 +201,7 @@ class Recommender:
                 sku=products[row.product_id].sku if row.product_id in products else None,
                 store=row.store,
                 at=row.at,
+                mood=None if row.mood is None else msgspec.json.decode(row.mood),
             ).model_dump(mode="json")
             for row in rows
         ]
@@ -210,8 +221,10 @@ async def open_recommender(
     clock: Clock,
     settings: RecommendationSettings,
     home: Path,
+    mood: Callable[[str], Mapping[str, float] | None] = lambda _: None,
 ) -> AsyncGenerator[Recommender]:
-    """Answers at once, and better when what happened before has been read."""
+    """Answers at once, and better when what happened before has been read. `mood` says what the session of
+    a shopper has looked like of late, where that is known."""
     secret = None if settings.secret is None else settings.secret.get_secret_value()
     pseudonyms = await asyncio.to_thread(open_pseudonyms, secret, home)
     ranker = Ranker(engine, settings.model)
@@ -221,7 +234,7 @@ async def open_recommender(
         catalog.subscribe(memory.look)
         keeping_up = asyncio.create_task(memory.keep_up())
         try:
-            yield Recommender(events, memory, catalog, ranker, pseudonyms, clock, settings)
+            yield Recommender(events, memory, catalog, ranker, pseudonyms, clock, settings, mood)
         finally:
             memory.close()  # not cancelled: that might hit it in the middle of a statement
             await keeping_up

@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import Index, SmallInteger
 from sqlalchemy.orm import Mapped, mapped_column
 
-from feria.storage.rows import Moment, Row, counter, identity, key
+from feria.storage.rows import Moment, Row, blob, counter, identity, key
 
 
 class ShopperEventRow(Row):
@@ -23,3 +23,5 @@ class ShopperEventRow(Row):
     """No foreign key: who removes a product need not wait for its events, which mean nothing without it."""
     store: Mapped[str | None] = mapped_column(key(64))
     at: Mapped[datetime] = mapped_column(Moment())
+    mood: Mapped[bytes | None] = mapped_column(blob())
+    """JSON: a share for each expression, of who allowed it."""

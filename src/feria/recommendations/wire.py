@@ -48,6 +48,11 @@ class Event(Wire):
     consent: bool = Field(
         default=False, description="That the shopper said yes to this; without it nothing is kept."
     )
+    mood: bool = Field(
+        default=False,
+        description="That they said yes, too, to keeping with it what their face shows: the mood of a stream "
+        "of expressions whose session is this shopper's id, if there is one now.",
+    )
 
 
 class EventBatch(Wire):
@@ -93,3 +98,6 @@ class ShopperEvent(Wire):
     sku: str | None = Field(description="Nothing once the product is gone.")
     store: str | None
     at: datetime
+    mood: dict[str, float] | None = Field(
+        default=None, description="A share for each expression; of events that were to be kept with it."
+    )

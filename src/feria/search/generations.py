@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from feria.errors import DiskFull, Unavailable
+from feria.storage.durable import sync
 
 
 class Generations:
@@ -83,15 +84,6 @@ class Generations:
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
-
-
-def sync(folder: Path) -> None:
-    """Have the names in a folder outlive a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 @contextlib.contextmanager

@@ -16,6 +16,7 @@ import numpy as np
 
 from feria.inference.sights import Vector
 from feria.storage.blobs import disk_errors
+from feria.storage.durable import sync
 
 log = logging.getLogger(__name__)
 Array = np.ndarray[Any, Any]
@@ -105,11 +106,7 @@ def save(graph: bytes, folder: Path, model: str) -> None:
             except BaseException:
                 Path(file.name).unlink(missing_ok=True)
                 raise
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        sync(folder)
     forget_all_but(folder, target)
 
 

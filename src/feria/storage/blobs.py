@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from feria.errors import Corrupt, DiskFull, Invalid, NotFound, Unavailable
+from feria.storage.durable import sync
 
 CHUNK = 1024 * 1024
 
@@ -62,9 +63,9 @@ class Blobs:
                 # Replaces an equal file too: that renews its age, so the collector lets it be, and
                 # heals it should it have been damaged.
                 unfinished.replace(path)
-                _fsync_folder(path.parent)
+                sync(path.parent)
                 if new_folder:
-                    _fsync_folder(self._root)
+                    sync(self._root)
             finally:
                 unfinished.unlink(missing_ok=True)
             return Blob(found, path.stat().st_size, path)
@@ -143,11 +144,3 @@ def _chunks(content: bytes | Path) -> Iterator[bytes]:
     with content.open("rb") as file:
         while chunk := file.read(CHUNK):
             yield chunk
-
-
-def _fsync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

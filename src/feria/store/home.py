@@ -5,6 +5,9 @@
     key.pub
     ca.pem        the hub's authority
     joining/      a key for each invitation that was begun with
+    jobs.json     how often each job was answered
+    store.log     what it was asked and what it did, in its own words, which may quote a cell
+    running/      what its programs need while they run
     lock          held by who joins, leaves or runs
 
 Each file is whole or not there, on the disk when it is said to be, and its owner's alone.
@@ -33,6 +36,7 @@ from feria.errors import Conflict, Corrupt, Invalid, NotFound
 from feria.federation.invitation import HubURL, NodeId, SuperLinkAddress
 from feria.federation.jobs_wire import ClientName
 from feria.storage.blobs import disk_errors
+from feria.storage.durable import sync, write
 from feria.store.consent import Consent
 from feria.store.rows import Source
 
@@ -58,6 +62,9 @@ class Home:
         self.folder = folder
         self.key = folder / "key"
         self.ca = folder / "ca.pem"
+        self.jobs = folder / "jobs.json"
+        self.log = folder / "store.log"
+        self.running = folder / "running"
         self._store = folder / "store.json"
         self._joining = folder / "joining"
 
@@ -87,7 +94,7 @@ class Home:
         with disk_errors():
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             with contextlib.suppress(PermissionError):
-                _sync(self.folder.parent)
+                sync(self.folder.parent)
             descriptor = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             try:
@@ -98,6 +105,15 @@ class Home:
         finally:
             os.close(descriptor)
 
+    @property
+    def at_work(self) -> bool:
+        """Whether a process holds it."""
+        try:
+            with self.held():
+                return False
+        except Conflict:
+            return True
+
     def key_for(self, token: str) -> bytes:
         """The private key to redeem an invitation with: the same for the same token, whatever happened since.
 
@@ -107,26 +123,29 @@ class Home:
         with disk_errors():
             if not path.exists():
                 self._joining.mkdir(mode=0o700, exist_ok=True)
-                _write(path, _new_key())
-                _sync(self.folder)
+                write(path, _new_key())
+                sync(self.folder)
             return path.read_bytes()
 
     def keep(self, store: Store, key: bytes, ca: str) -> None:
         """From now on the store has joined."""
         with disk_errors():
-            _write(self.key, key)
-            _write(self.key.with_suffix(".pub"), public(key).encode() + b"\n")
-            _write(self.ca, ca.encode())
-            _write(self._store, store.model_dump_json(indent=2).encode() + b"\n")
+            write(self.key, key)
+            write(self.key.with_suffix(".pub"), public(key).encode() + b"\n")
+            write(self.ca, ca.encode())
+            write(self._store, store.model_dump_json(indent=2).encode() + b"\n")
             shutil.rmtree(self._joining, ignore_errors=True)
 
     def forget(self) -> None:
         """All but the rows, which are not ours."""
         with disk_errors():
-            for path in (self._store, self.key, self.key.with_suffix(".pub"), self.ca):
+            for path in (self._store, self.key, self.key.with_suffix(".pub"), self.ca, self.jobs):
                 path.unlink(missing_ok=True)
-            shutil.rmtree(self._joining, ignore_errors=True)
-            _sync(self.folder)
+            for path in self.folder.glob(f"{self.log.name}*"):
+                path.unlink()
+            for folder in (self._joining, self.running):
+                shutil.rmtree(folder, ignore_errors=True)
+            sync(self.folder)
 
 
 def public(key: bytes) -> str:
@@ -141,23 +160,3 @@ def public(key: bytes) -> str:
 def _new_key() -> bytes:
     private = ec.generate_private_key(ec.SECP384R1())
     return private.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption())
-
-
-def _write(path: Path, content: bytes) -> None:
-    fresh = path.with_name(f"{path.name}.new")
-    fresh.unlink(missing_ok=True)
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with open(descriptor, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(fresh, path)
-    _sync(path.parent)
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -26,6 +26,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from feria.clock import Clock
 from feria.errors import Corrupt, Expired, Invalid
 from feria.storage.blobs import disk_errors
+from feria.storage.durable import sync
 
 CA_LIFE = timedelta(days=20 * 365)
 """Each store keeps a copy of the CA's certificate, which only a new invitation replaces."""
@@ -235,8 +236,4 @@ def _write(path: Path, content: bytes, put: Callable[[Path, Path], None], mode: 
         put(fresh, path)
     finally:
         fresh.unlink(missing_ok=True)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    sync(path.parent)

@@ -60,6 +60,8 @@ class SuperNode:
     state: NodeState
     last_seen: datetime | None
     """Its last sign of life; None where it has never been there."""
+    public_key: bytes
+    """PEM; `pem` makes the same of an OpenSSH line."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,7 @@ class Control:
         """
         from flwr.proto.control_pb2 import RegisterNodeRequest, RegisterNodeResponse
 
-        asked = RegisterNodeRequest(public_key=_pem(public_key), name=name)
+        asked = RegisterNodeRequest(public_key=pem(public_key), name=name)
         return (await self._ask("register-node", asked, RegisterNodeResponse)).node_id
 
     async def unregister(self, node_id: int) -> None:
@@ -110,7 +112,7 @@ class Control:
 
         told = await self._ask("list-nodes", ListNodesRequest(), ListNodesResponse)
         return [
-            SuperNode(info.node_id, info.name, info.status, seen(info))
+            SuperNode(info.node_id, info.name, info.status, seen(info), info.public_key)
             for info in sorted(told.nodes_info, key=lambda info: info.registered_at)
             if info.status in NODE_STATES
         ]
@@ -189,7 +191,8 @@ def _version() -> dict[str, str]:
     return dict(RuntimeVersionMetadata.from_local_component("feria").as_metadata())
 
 
-def _pem(public_key: str) -> bytes:
+def pem(public_key: str) -> bytes:
+    """Of an OpenSSH line. Raises `Invalid` for a key that is none on a NIST curve."""
     try:
         key = load_ssh_public_key(public_key.encode())
     except (ValueError, UnsupportedAlgorithm):

@@ -7,6 +7,7 @@ from collections.abc import Set
 from pathlib import Path
 
 from feria.storage.blobs import disk_errors
+from feria.storage.durable import sync
 
 
 class TaskFiles:
@@ -45,9 +46,5 @@ def _keep(source: Path | bytes, target: Path) -> None:
             os.link(source, target)
         except OSError:  # another file system
             shutil.copyfile(source, target)
-    for path in (target, target.parent):
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+    sync(target)
+    sync(target.parent)

@@ -10,9 +10,10 @@ from starlette.websockets import WebSocketDisconnect
 
 from feria.access.exposure import is_locked
 from feria.access.keeper import Keeper
+from feria.access.lasting import until_revoked
 from feria.access.needs import Asking, needs
 from feria.access.wire import Caller, Permission
-from feria.errors import FeriaError, Invalid, NotSignedIn
+from feria.errors import Invalid
 from feria.events.bus import Event, EventBus, Missed, Subscription
 from feria.settings import Settings
 from feria.web import replies
@@ -21,7 +22,6 @@ from feria.web.parts import Part
 router = APIRouter()
 
 GOING_AWAY = 1001
-ASK_AGAIN_SECONDS = 5.0
 
 
 @router.websocket("/v1/events", dependencies=[needs(Permission.watch)])
@@ -43,7 +43,7 @@ async def events(
                 asyncio.ensure_future(_tell(socket, caller, subscription)),
                 asyncio.ensure_future(_until_left(socket)),
             }
-            revoked = asyncio.ensure_future(_until_revoked(socket, keeper)) if is_locked(settings) else None
+            revoked = asyncio.ensure_future(until_revoked(socket, keeper)) if is_locked(settings) else None
             if revoked is not None:
                 ends.add(revoked)
             try:
@@ -77,20 +77,6 @@ async def _until_left(socket: WebSocket) -> None:
     with contextlib.suppress(WebSocketDisconnect):
         while (await socket.receive())["type"] != "websocket.disconnect":
             pass
-
-
-async def _until_revoked(socket: WebSocket, keeper: Keeper) -> None:
-    """The door let the caller in once; whether it still would is asked again and again."""
-    headers, scheme = dict(socket.scope["headers"]), socket.scope["scheme"]
-    while True:
-        await asyncio.sleep(ASK_AGAIN_SECONDS)
-        try:
-            if await keeper.admit(headers, scheme, socket.client.host if socket.client else "") is None:
-                return
-        except NotSignedIn:
-            return
-        except FeriaError:
-            continue  # it could not be found out
 
 
 async def _send(socket: WebSocket, frame: dict[str, Any]) -> None:

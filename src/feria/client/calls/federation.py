@@ -20,6 +20,7 @@ from feria.federation.jobs_wire import (
     Round,
     RoundList,
 )
+from feria.superlink.wire import InvitationList, IssuedInvitation, NewInvitation
 
 
 def register_client(name: str, data: str | Path | bytes, *, dataset: str | None = None) -> Call[Client]:
@@ -51,13 +52,44 @@ def clients() -> Call[tuple[Client, ...]]:
 
 
 def remove_client(name: str, *, owner: str | None = None) -> Call[None]:
-    """Remove a data owner and its rows. Raises `NotFound`, `Conflict` while it takes part in a job."""
+    """Remove a data owner and its rows, or shut a store out for good. Raises `NotFound`, and `Conflict` while
+    rows that are on the node take part in a job."""
     return Call(
         method="DELETE",
         path=f"/v1/clients/{quote(name, safe='')}",
         reader=Nothing,
         query=given(owner=owner),
     )
+
+
+def invite(name: str, *, days: float | None = None) -> Call[NewInvitation]:
+    """Invite a store, which keeps its rows and trains on them there. The answer's `text` is shown this once:
+
+        feria client join TEXT --data sales.csv --target bought      (at the store)
+
+    Raises `Conflict` where you have a client of that name, `NotAllowed` where the node takes in no stores.
+    """
+    return Call(
+        method="POST",
+        path="/v1/invitations",
+        reader=lambda: Parsed(NewInvitation.model_validate_json),
+        body=given(name=name, days=days),
+        repeatable=False,
+    )
+
+
+def invitations() -> Call[tuple[IssuedInvitation, ...]]:
+    """The latest for each name that you have invited."""
+    return Call(
+        method="GET",
+        path="/v1/invitations",
+        reader=lambda: Parsed(lambda body: InvitationList.model_validate_json(body).invitations),
+    )
+
+
+def revoke_invitation(id: str) -> Call[None]:
+    """Take one back that was not redeemed. Raises `NotFound`, `Conflict` where its store has joined."""
+    return Call(method="DELETE", path=f"/v1/invitations/{quote(id, safe='')}", reader=Nothing)
 
 
 def start_job(

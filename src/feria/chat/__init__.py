@@ -1,0 +1,1 @@
+"""Conversations: shoppers with the shop and with each other."""

@@ -1,0 +1,21 @@
+"""A node that reads expressions, on a real socket."""
+
+from collections.abc import AsyncGenerator
+
+import anyio
+import pytest
+
+from emotions.reading import publish
+from faces.conftest import photographs
+from feria.settings import Settings
+from serving import Served, open_server
+
+assert photographs  # a fixture
+
+
+@pytest.fixture
+async def served(settings: Settings) -> AsyncGenerator[Served]:
+    async with open_server(settings) as served:
+        await publish(served)
+        with anyio.fail_after(60):
+            yield served
