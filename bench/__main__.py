@@ -22,14 +22,18 @@ SCRIPTS = (
     "start",
     "overload",
     "hot_swap",
+    "emotions",
     "task_queue",
     "text_search",
     "picture_search",
     "catalog_import",
     "recommendations",
+    "chat",
     "fed_round",
     "fed_tracking",
     "fed_accuracy",
+    "superlink",
+    "superlink_traffic",
 )
 
 

@@ -76,11 +76,12 @@ async def _measure(run: Run, size: int) -> tuple[list[str], list[str]]:
     products = [Product(**one.model_dump(), created_at=now, updated_at=now) for one in drafts]
     simulation = Simulation(products, "lima")
     events = list(simulation.events(SHOPPERS, DAYS, now))
-    gc.freeze()  # as `feria serve` does; a hundred thousand drafts are not its own besides
+    gc.freeze()  # a hundred thousand drafts are no node's
     async with open_node(settings) as node:
         for start in range(0, size, MAX_BATCH):
             await node.parts[Catalog].put_all(drafts[start : start + MAX_BATCH])
     async with open_node(settings) as node:
+        gc.freeze()  # as `feria serve` does
         recommender: Recommender = node.parts[Recommender]
         run.tell(f"{size:,} products: telling")
         many = await _tell(recommender, events, NEWEST // 25 if run.quick else NEWEST)

@@ -7,7 +7,8 @@ import asyncio
 import base64
 import time
 from collections.abc import AsyncGenerator, Callable
-from contextlib import AbstractContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -26,7 +27,7 @@ from feria.federation.client_app import client_app, divide
 from feria.federation.executors import InTurn
 from feria.federation.grid import Client, InProcessGrid
 from feria.federation.guard import Guarded, make
-from feria.federation.job_process import _telling
+from feria.federation.job_process import say_told
 from feria.federation.jobs_wire import JobState, Told
 from feria.federation.journal import open_journal
 from feria.federation.models import learner_for
@@ -35,6 +36,7 @@ from feria.federation.rounds import Rounds
 from feria.federation.screening import Screening
 from feria.federation.statistics import describe
 from feria.federation.strategies import STRATEGIES
+from feria.federation.telling import telling
 from feria.federation.tracking import ClientStatus, Tracker
 from feria.federation.watch import Tell, WatchGrid
 from feria.learning.sources import Table
@@ -179,8 +181,7 @@ def _contenders(home: Path, clients: int, rows: int, speaker: Speaker) -> tuple[
         ).run(initial)
 
     def tracked(until: int) -> None:
-        telling: AbstractContextManager[Tell] = _telling(speaker, clock)
-        with telling as tell:
+        with telling(partial(say_told, speaker), clock) as tell:
             go_on("tracked", WatchGrid(grid, clock, tell, Screening(samples)), tell, until)
 
     def untracked(until: int) -> None:

@@ -5,7 +5,7 @@ import sys
 
 from bench.__main__ import measure
 
-SCRIPTS = ("pictures", "queues", "federations")
+SCRIPTS = ("pictures", "queues", "federations", "silos")
 
 
 def main() -> int:
