@@ -7,10 +7,10 @@ them at blanks, so nothing has to be registered with it and highlights agree wit
 import re
 import unicodedata
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
+import msgspec
 from tantivy import Filter, TextAnalyzerBuilder, Tokenizer
 
 ANALYSIS = 1
@@ -48,8 +48,7 @@ class Token(NamedTuple):
     end: int
 
 
-@dataclass(frozen=True, slots=True)
-class Stems:
+class Stems(msgspec.Struct, frozen=True, gc=False):  # a collector would visit 200,000 of them, for 0.1 s
     noun: str
     """Spanish, without number: `gorras` is `gorra`, and not yet `gorro`."""
     es: str
