@@ -1,5 +1,6 @@
 """What every test may ask for."""
 
+import logging
 import os
 from collections.abc import AsyncGenerator, Generator
 from pathlib import Path
@@ -43,6 +44,26 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real data at {folder}; name their folder in FERIA_TEST_DATA")
     return folder
+
+
+@pytest.fixture(autouse=True)
+def log_as_it_was() -> Generator[None]:
+    """Whoever changes what this process logs, puts it back: the test that misses a line because of another
+    is not the one to look at."""
+    before = _logging()
+    yield
+    assert _logging() == before, "this test has left the log otherwise than it was"
+
+
+def _logging() -> tuple[object, ...]:
+    """What decides whether a line of ours is heard."""
+    mute = {
+        name
+        for name, each in logging.root.manager.loggerDict.items()
+        if name.startswith("feria")
+        if isinstance(each, logging.Logger) and (each.disabled or not each.propagate)
+    }
+    return logging.root.manager.disable, logging.root.level, logging.getLogger("feria").level, mute
 
 
 @pytest.fixture(params=DATABASES)

@@ -28,9 +28,11 @@ from feria.superlink.hub import Hub
 from feria.superlink.process import SuperLink, open_superlink
 from feria.tasks.processes import open_processes
 from feria.web.replies import add_error_replies
-from store.joined import join_by_hand
+from store.joined import consents, join_by_hand
 
 LIMITS = Limits(rows=10_000, columns=100)
+MINUTES = 600.0
+"""Seconds; for whatever takes seconds where machines are quick."""
 
 
 @dataclass
@@ -39,13 +41,19 @@ class Door:
 
     attempts: Attempts
     port: int = 0
-    _closing: contextlib.AsyncExitStack = field(default_factory=contextlib.AsyncExitStack)
+    _closing: contextlib.AsyncExitStack | None = None
 
     async def open(self) -> None:
-        await self._closing.enter_async_context(self._serving())
+        """Once more does no harm."""
+        if self._closing is None:
+            stack = contextlib.AsyncExitStack()
+            await stack.enter_async_context(self._serving())
+            self._closing = stack
 
     async def shut(self) -> None:
-        await self._closing.aclose()
+        if self._closing is not None:
+            closing, self._closing = self._closing, None
+            await closing.aclose()
 
     @contextlib.asynccontextmanager
     async def _serving(self) -> AsyncGenerator[None]:
@@ -82,10 +90,31 @@ class Shops:
     attempts: Attempts
     engine: SuperLinkEngine
     door: Door
+    rows: Mapping[str, Path]
+    target: str
     homes: dict[str, Home]
     nodes: dict[str, SuperNode] = field(default_factory=dict)
-    participants: tuple[Participant, ...] = ()
+    _node_ids: dict[str, str] = field(default_factory=dict)
+    """Of those that are let in."""
     _leaving: dict[str, contextlib.AsyncExitStack] = field(default_factory=dict)
+
+    @property
+    def participants(self) -> tuple[Participant, ...]:
+        return tuple(Participant(name, None, 60, self._node_ids[name]) for name in sorted(self._node_ids))
+
+    async def join(self, name: str) -> None:
+        """With a key that the SuperLink has not seen before."""
+        if self.homes[name].joined:
+            self.homes[name].forget()
+        key = join_by_hand(
+            self.homes[name],
+            superlink=self.superlink.address,
+            ca=self.hub.ca,
+            rows=self.rows[name],
+            target=self.target,
+            name=name,
+        )
+        self._node_ids[name] = await self.hub.let_in(name, key)
 
     async def come(self, name: str) -> None:
         """It is on its way when this returns."""
@@ -107,16 +136,46 @@ class Shops:
         self.signal(name, signal.SIGKILL)
         await self.leave(name)
 
+    async def shut_out(self, name: str) -> None:
+        """Its key never comes in again."""
+        await self.hub.shut_out(self._node_ids.pop(name))
+
     def signal(self, name: str, sign: signal.Signals) -> None:
         node = self.nodes[name]
         for pid in (node.supernode.pid, node.executor.pid):
-            assert pid is not None
-            os.killpg(pid, sign)
+            if pid is not None:  # or else it died, and begins again
+                os.killpg(pid, sign)
 
     async def all_there(self) -> None:
-        async with asyncio.timeout(120):
+        """Those that came, as they say themselves and as the SuperLink does."""
+        async with asyncio.timeout(MINUTES):
             for name in self._leaving:
                 await self.nodes[name].online.wait()
+            while not await self._known_to_be_there():  # noqa: ASYNC110 - nothing tells
+                await asyncio.sleep(0.2)
+
+    async def _known_to_be_there(self) -> bool:
+        known = await self.hub.presence()
+        ids = [self._node_ids[name] for name in self._leaving]
+        return all(id in known and known[id].status == "online" for id in ids)
+
+    async def as_before(self) -> None:
+        """Whatever was done to them: the door is open, and all are there, awake and willing."""
+        if self.door.attempts is not self.attempts:
+            await self.door.shut()
+            self.door.attempts = self.attempts
+        await self.door.open()
+        for name, home in self.homes.items():
+            if name in self._leaving:
+                self.signal(name, signal.SIGCONT)
+            if name not in self._node_ids:
+                if name in self._leaving:
+                    await self.leave(name)
+                await self.join(name)
+            if name not in self._leaving:
+                await self.come(name)
+            consents(home)
+        await self.all_there()
 
     async def close(self) -> None:
         for name in list(self._leaving):
@@ -144,21 +203,12 @@ async def open_shops(folder: Path, rows: Mapping[str, Path], *, target: str) -> 
             attempts,
             SuperLinkEngine(hub, attempts, processes, clock),
             door,
+            rows,
+            target,
             {name: Home(folder / f"store {place}") for place, name in enumerate(rows)},
         )
-        node_ids = {
-            name: await control.register(
-                name,
-                join_by_hand(
-                    home, superlink=superlink.address, ca=ca, rows=rows[name], target=target, name=name
-                ),
-            )
-            for name, home in shops.homes.items()
-        }
-        shops.participants = tuple(
-            Participant(name, None, 60, str(node_ids[name])) for name in sorted(shops.homes)
-        )
         try:
+            await asyncio.gather(*(shops.join(name) for name in rows))
             await asyncio.gather(*(shops.come(name) for name in rows))
             await shops.all_there()
             yield shops

@@ -7,7 +7,7 @@ opens the home itself, for as long as it takes. It is the same client each time.
 import contextlib
 import logging
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -61,8 +61,6 @@ async def open_client(
         from feria.app import create_app
         from feria.cli.in_process import InProcess, opened
 
-        # The command itself says what was refused.
-        logging.getLogger("feria.web.watch").disabled = True
         # What a node had left to do, or does when it starts, waits for a node.
         tasks = settings.tasks.model_copy(update={"resume": False, "grace_seconds": 0.0})
         registry = settings.registry.model_copy(update={"shipped": False})
@@ -70,13 +68,26 @@ async def open_client(
         superlink = settings.superlink.model_copy(update={"enabled": False})
         update = {"tasks": tasks, "registry": registry, "federation": federation, "superlink": superlink}
         app = create_app(settings.model_copy(update=update))
-        async with (
-            opened(app) as state,
-            AsyncClient(
-                "http://127.0.0.1", token=local_token(state), transport=InProcess(app, state)
-            ) as client,
-        ):
-            yield client
+        with _unsaid():
+            async with (
+                opened(app) as state,
+                AsyncClient(
+                    "http://127.0.0.1", token=local_token(state), transport=InProcess(app, state)
+                ) as client,
+            ):
+                yield client
+
+
+@contextlib.contextmanager
+def _unsaid() -> Iterator[None]:
+    """The command itself says what was refused, so the node that it opens does not, for as long as it is
+    open."""
+    requests = logging.getLogger("feria.web.watch")
+    requests.disabled = True
+    try:
+        yield
+    finally:
+        requests.disabled = False
 
 
 def reaching(reach: "Reach") -> "AsyncClient":
