@@ -4,7 +4,7 @@
 #   make up ARGS="--port 9000"      make test ARGS="tests/registry -k latest"
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up test test-tools check docs bench bench-peers training pins dist clean
+.PHONY: help setup up test test-tools soak replay soak-net fuzz-frames check docs bench bench-peers training pins dist clean
 MAKEFLAGS += --no-print-directory
 
 BIN := .venv/bin
@@ -33,6 +33,15 @@ test: $(READY) ## Run all tests
 test-tools: .venv-keras/ready tests/chat/node_modules ## Install what some tests drive: Keras, socket.io-client, Chromium
 	@command -v chromium chromium-browser google-chrome >/dev/null || { \
 	  echo "Installing Chromium ..."; apt-get -qq update && apt-get -qq install --yes --no-install-recommends chromium >/dev/null; }
+
+soak: $(READY) ## Simulate a cluster's histories by the million: make soak ARGS="--seeds 100000"
+	@PYTHONPATH=tests $(BIN)/python -m simulations.soak $(ARGS)
+
+replay: $(READY) ## One simulated history again, step by step: make replay ARGS=4711
+	@PYTHONPATH=tests $(BIN)/python -m simulations.replay $(ARGS)
+
+fuzz-frames: $(READY) ## Bad bytes for a node's gossip port, a million times: make fuzz-frames ARGS=1000000
+	@PYTHONPATH=tests $(BIN)/python -m simulations.frames_fuzz $(ARGS)
 
 check: $(READY) ## Style, types and floors, in seconds
 	@$(BIN)/ruff check

@@ -37,6 +37,12 @@ class Order(msgspec.Struct):
     """Ends the measured time early."""
     server: int
     """Process whose tree's processor time is counted."""
+    raw: list[bytes] = []
+    """Whole requests, sent in turn instead of POSTs with the bodies."""
+    right: tuple[bytes, ...] = (b"HTTP/1.1 200",)
+    """How an answer begins."""
+    redis: bool = False
+    """Answers are Redis's, and not HTTP's."""
 
 
 class Answer(msgspec.Struct):
@@ -58,7 +64,9 @@ class Load:
     """All connections of one order."""
 
     def __init__(self, order: Order) -> None:
-        self.requests = list(requests(order))
+        self.requests = order.raw or list(requests(order))
+        self.right = order.right
+        self.whole_length = whole_reply if order.redis else whole_length
         self.latencies = array("d")
         self.limit = sys.maxsize
         self.enough = asyncio.Event()
@@ -99,7 +107,7 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         got = self._got + data if self._got else data
         if not self._whole:
-            self._whole = whole_length(got)
+            self._whole = self._load.whole_length(got)
         if not self._whole or len(got) < self._whole:
             self._got = got
             return
@@ -116,7 +124,7 @@ class Connection(asyncio.Protocol):
         load = self._load
         self._got, self._whole, self._out = b"", 0, False
         load.latencies.append(time.perf_counter() - self._sent)
-        if not got.startswith(b"HTTP/1.1 200"):
+        if not got.startswith(load.right):
             load.fail(got[:500].decode(errors="replace"))
         if len(load.latencies) >= load.limit:
             load.enough.set()
@@ -144,6 +152,16 @@ def whole_length(got: bytes) -> int:
         raise ValueError(f"An answer without a length: {head!r}")
     line = head[start + 17 :].split(b"\r\n", 1)[0]
     return end + 4 + int(line)
+
+
+def whole_reply(got: bytes) -> int:
+    """The same of a reply of Redis: a line, or a string of the length that its line says."""
+    end = got.find(b"\r\n")
+    if end < 0:
+        return 0
+    if got[:1] != b"$" or got[1:end] == b"-1":
+        return end + 2
+    return end + 4 + int(got[1:end])
 
 
 def percentile(ascending: Sequence[float], share: float) -> float:

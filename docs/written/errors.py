@@ -31,6 +31,7 @@ WHAT_TO_DO = {
     "conflict": "Look at how things stand now and decide anew.",
     "busy": "Try again after the seconds in `Retry-After` (in Python: `retry_after`).",
     "rate_limited": "Ask less often; `Retry-After` says how long to wait.",
+    "bootstrapping": "The node has just joined its cluster. Ask another one, or this one in a moment.",
     "cancelled": "Nothing. Submit it again if it was called off by mistake.",
     "expired": "The node has more to do than it can. Ask less often, or give it more cores.",
     "unavailable": "See to the database, the disk or the node that the sentence names.",

@@ -19,6 +19,9 @@ from feria.catalog import routes as catalog
 from feria.chat import routes as chat
 from feria.chat.deeds import DEEDS
 from feria.chat.socket import SocketIO
+from feria.cluster import routes as cluster
+from feria.cluster.kv import described as kv_described
+from feria.cluster.kv import routes as kv
 from feria.compat import mensaje, nodo, tienda, tracking, visionai
 from feria.emotions import routes as emotions
 from feria.emotions import socket as emotion_stream
@@ -46,6 +49,8 @@ from feria.web.replies import DOCUMENTED, add_error_replies
 from feria.web.watch import Watch
 
 MIB = 2**20
+HOT = (inference.ROUTE, *kv.ROUTES)
+"""What the framework does not answer."""
 
 
 def create_app(settings: Settings) -> ASGIApp:
@@ -54,7 +59,7 @@ def create_app(settings: Settings) -> ASGIApp:
     limited = BodyLimit(
         create_api(settings), body_bytes=web.max_body_mib * MIB, upload_bytes=web.max_upload_mib * MIB
     )
-    inside = SocketIO(BareRoutes(limited, [inference.ROUTE]), DEEDS | mensaje.deeds(settings.chat))
+    inside = SocketIO(BareRoutes(limited, HOT), DEEDS | mensaje.deeds(settings.chat))
     guest_sockets = (CHAT, *(emotion_stream.PATHS if settings.emotions.guests else ()))
     door = Door(inside, locked=is_locked(settings), origins=web.origins, guest_sockets=guest_sockets)
     app = _answering_other_sites(door, web.origins) if web.origins else door
@@ -97,6 +102,7 @@ def create_api(settings: Settings) -> FastAPI:
         superlink,
         callbacks,
         chat,
+        cluster,
         mensaje,
         nodo,
         tienda,
@@ -157,11 +163,11 @@ def _describe_hot_routes(api: FastAPI) -> None:
         if api.openapi_schema is None:
             document = described()
             schemas = document["components"]["schemas"]
-            for model in (*inference.DESCRIBED, *learning.DESCRIBED):
+            for model in (*inference.DESCRIBED, *learning.DESCRIBED, *kv_described.DESCRIBED):
                 schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
                 schemas |= schema.pop("$defs", {})
                 schemas[model.__name__] = schema
-            document["paths"] |= inference.OPENAPI
+            document["paths"] |= inference.OPENAPI | kv_described.OPENAPI
             api.openapi_schema = document
         return api.openapi_schema
 

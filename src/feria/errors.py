@@ -12,7 +12,8 @@ FeriaError                     a bug of ours; says no more than it must
 ├── NotAllowed                 who asks is known and may not
 ├── Conflict                   someone else was first, or it is still in use
 ├── Busy                       try again after `retry_after` seconds
-│   └── RateLimited            this caller asks too often
+│   ├── RateLimited            this caller asks too often
+│   └── Bootstrapping          this member does not hold all keys of its cluster yet
 ├── Cancelled                  somebody called the work off
 ├── Expired                    the answer would have come too late to be of use
 └── Unavailable                a part this needs is not there
@@ -88,6 +89,10 @@ class Busy(FeriaError):
 
 class RateLimited(Busy):
     code = "rate_limited"
+
+
+class Bootstrapping(Busy):
+    code = "bootstrapping"
 
 
 class Cancelled(FeriaError):

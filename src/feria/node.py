@@ -20,7 +20,12 @@ from feria.chat.chat import Chat, open_chat
 from feria.chat.connections import Sockets
 from feria.chat.guard import open_sockets
 from feria.clock import Clock, SystemClock
+from feria.cluster.chunks import Chunks
+from feria.cluster.health import health
 from feria.cluster.maps import LocalMap, ReplicatedMap
+from feria.cluster.member import Member, open_member
+from feria.cluster.store import Store
+from feria.cluster.telling import tell
 from feria.emotions.emotions import Emotions, open_emotions
 from feria.errors import FeriaError, Unavailable
 from feria.events.bus import EventBus
@@ -183,6 +188,17 @@ async def open_node(settings: Settings) -> AsyncGenerator[Node]:
         ):
             tasks.handle(kind, deed if traces is None else traces.following(kind, deed))
         await tasks.resume()
+        member = await stack.enter_async_context(
+            open_member(
+                settings.cluster,
+                home,
+                clock,
+                host=settings.web.host,
+                in_use=health(lambda: sum(tasks.counts().values()), lambda: engine.held),
+                grace_seconds=settings.storage.orphan_grace_seconds,
+            )
+        )
+        tell(metrics, member)
         federation = settings.federation
         job_processes = await stack.enter_async_context(
             open_processes(
@@ -243,6 +259,9 @@ async def open_node(settings: Settings) -> AsyncGenerator[Node]:
             Blobs: blobs,
             Processes: processes,
             ReplicatedMap: rows,
+            Member: member,
+            Store: member.store,
+            Chunks: member.chunks,
             Registry: registry,
             Engine: engine,
             Faces: faces,

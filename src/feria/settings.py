@@ -405,6 +405,83 @@ class SuperLinkSettings(Group):
         return self
 
 
+class ClusterSettings(Group):
+    """Nodes that hold the same rows and keep an eye on each other."""
+
+    id: str = Field(
+        default="feria",
+        min_length=1,
+        max_length=64,
+        description="Name of the cluster; nodes that say another one are turned away.",
+    )
+    name: str | None = Field(
+        default=None,
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$",
+        description="Name of this node in it, of which there is one; unset is made up once and kept in the "
+        "home.",
+    )
+    host: str | None = Field(
+        default=None,
+        description="Address to listen on for other nodes; unset is that of FERIA_WEB__HOST.",
+    )
+    gossip_port: int | None = Field(
+        default=None,
+        ge=0,
+        le=65535,
+        description="Port for other nodes, 0 for a free one; unset is a node that stays alone.",
+    )
+    advertise: str | None = Field(
+        default=None,
+        description="`host:port` by which other nodes reach this one; unset is what it listens on.",
+    )
+    join: tuple[str, ...] = Field(
+        default=(),
+        description='Some nodes that are in the cluster, as `["shop-1.example:7001"]`; a few will do, and '
+        "this node may be among them.",
+    )
+    key_file: Path | None = Field(
+        default=None,
+        description="File with the cluster's key, which `feria cluster key new` makes; every node has it.",
+    )
+    certificate: Path | None = Field(
+        default=None, description="This node's certificate among the nodes, PEM; turns TLS on between them."
+    )
+    certificate_key: Path | None = Field(default=None, description="Its private key, PEM.")
+    ca: Path | None = Field(
+        default=None, description="Certificate, PEM, of the authority that signed those of all nodes."
+    )
+    insecure: bool = Field(
+        default=False,
+        description="Speak to nodes on other machines without key or TLS: whoever reaches the port can read "
+        "and write all rows.",
+    )
+    replace: bool = Field(
+        default=False,
+        description="Take the place of a running node of the same name, which then stops; unset is refused.",
+    )
+    hold_days: float = Field(
+        default=7.0,
+        gt=0,
+        description="How long deletions are remembered for a member that is silent; then it is expelled, and "
+        "takes the others' state when it is back.",
+    )
+    queue_mib: int = Field(
+        default=8, ge=1, description="Bytes that may wait for one slow node, in MiB; more are dropped."
+    )
+    max_value_mib: int = Field(default=100, ge=1, description="Largest value of a key, in MiB.")
+    keep_chunks: Literal["all", "some", "on_demand"] = Field(
+        default="all",
+        description="Which values above 64 KiB this node fetches before anybody asks: all, the share that "
+        "keeps three copies in the cluster, or none.",
+    )
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        if len({self.certificate is None, self.certificate_key is None, self.ca is None}) > 1:
+            raise ValueError("`certificate`, `certificate_key` and `ca` go together")
+        return self
+
+
 class VisionaiNames(PydanticBaseSettingsSource):
     """The names that a `.env` of the visionai contract has. It is known by its `MODEL_PATH`: without that the
     others, such as `HOST`, may be any program's, and say nothing here."""
@@ -462,6 +539,7 @@ class Settings(BaseSettings):
     chat: ChatSettings = ChatSettings()
     federation: FederationSettings = FederationSettings()
     superlink: SuperLinkSettings = SuperLinkSettings()
+    cluster: ClusterSettings = ClusterSettings()
 
     @classmethod
     def settings_customise_sources(

@@ -6,7 +6,8 @@ from fastapi.routing import APIRoute, APIWebSocketRoute, iter_route_contexts
 from starlette.routing import BaseRoute, Mount, Route
 
 from feria.access.wire import Permission
-from feria.app import create_api
+from feria.app import HOT, create_api
+from feria.cluster.kv import routes as kv
 from feria.inference import routes as inference
 from feria.settings import Settings
 
@@ -29,9 +30,14 @@ def routes() -> list[Stated]:
     return sorted(found)
 
 
-def hot_routes() -> list[str]:
-    bare = inference.ROUTE
-    return [f"{bare.method} {bare.prefix}{{name}}{bare.suffix}"]
+def hot_routes() -> dict[str, Permission]:
+    needs = {
+        inference.ROUTE: Permission.predict,
+        **dict.fromkeys(kv.READING, Permission.watch),
+        **dict.fromkeys(kv.WRITING, Permission.keys),
+    }
+    assert set(needs) == set(HOT)
+    return {f"{bare.method} {bare.path}": permission for bare, permission in needs.items()}
 
 
 def _stated(route: BaseRoute) -> list[Stated]:

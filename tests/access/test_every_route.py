@@ -111,9 +111,7 @@ async def node(tmp_path: Path) -> AsyncGenerator[LockedNode]:
 
 def test_the_table_names_every_route_with_what_it_needs() -> None:
     stated = {route.said: route.needs for route in routes()}
-    assert stated | dict.fromkeys(hot_routes(), Permission.predict) == {
-        said: promise.needs for said, promise in TABLE.items()
-    }
+    assert stated | hot_routes() == {said: promise.needs for said, promise in TABLE.items()}
 
 
 def test_a_route_that_needs_nothing_is_on_the_list_of_open_ones() -> None:

@@ -1,20 +1,35 @@
 """One suite for every ReplicatedMap: what the Protocol cannot say in types."""
 
 import asyncio
+import random
+from collections.abc import AsyncGenerator
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from feria.clock import SystemClock
+from feria.cluster.chunks import Chunks
+from feria.cluster.gossip_map import GossipMap
 from feria.cluster.maps import LocalMap, ReplicatedMap, _after
+from feria.cluster.store import open_store
 from feria.errors import Conflict
+from feria.storage.blobs import Blobs
 from feria.storage.database import Database
 
 
-@pytest.fixture
-def map(database: Database) -> ReplicatedMap:
-    return LocalMap(database, SystemClock())
+@pytest.fixture(params=["local", "gossip"])
+async def map(
+    request: pytest.FixtureRequest, database: Database, tmp_path: Path
+) -> AsyncGenerator[ReplicatedMap]:
+    if request.param == "local":
+        yield LocalMap(database, SystemClock())
+        return
+    chunks = Chunks(Blobs(tmp_path / "chunks"), send=lambda to, message: False, peers=dict)
+    async with open_store(tmp_path / "rows", SystemClock(), random.Random(1)) as store:
+        yield GossipMap(store, chunks)
+        await chunks.close()
 
 
 async def test_versions_count_the_changes_of_a_key(map: ReplicatedMap) -> None:
@@ -73,22 +88,33 @@ async def test_a_removed_key_is_forgotten(map: ReplicatedMap) -> None:
     assert await map.get("a") is None
 
 
-async def test_listeners_hear_of_their_prefix_once_it_is_durable(
-    map: ReplicatedMap, database: Database
-) -> None:
-    heard: list[tuple[str, bool]] = []
-
-    async def listen(key: str) -> None:
-        heard.append((key, await map.get(key) is not None))
-
-    map.subscribe("models/", listen)
-    async with database.transaction():
-        await map.put("models/a", b"")
-        await map.put("other/b", b"")
-        assert heard == []
+async def test_listeners_hear_of_their_prefix_once_it_is_durable(map: ReplicatedMap) -> None:
+    heard = listen(map)
+    await map.put("models/a", b"")
+    await map.put("other/b", b"")
     assert heard == [("models/a", True)]
     await map.remove("models/a")
     assert heard == [("models/a", True), ("models/a", False)]
+
+
+async def test_the_local_map_keeps_and_tells_what_its_transaction_does(database: Database) -> None:
+    """Which the gossip form cannot promise: its rows are not in the node's database."""
+    map = LocalMap(database, SystemClock())
+    heard = listen(map)
+    async with database.transaction():
+        await map.put("models/a", b"")
+        assert heard == []
+    assert heard == [("models/a", True)]
+
+
+def listen(map: ReplicatedMap) -> list[tuple[str, bool]]:
+    heard: list[tuple[str, bool]] = []
+
+    async def note(key: str) -> None:
+        heard.append((key, await map.get(key) is not None))
+
+    map.subscribe("models/", note)
+    return heard
 
 
 @given(prefix=st.text(min_size=1, max_size=5), rest=st.text(max_size=5))

@@ -13,6 +13,7 @@ import pytest
 
 import nets
 from cli.running import Feria, RunningNode, environment
+from e2e.test_fuzz import WAITS
 from feria.access.door import is_open
 
 CHECKS = "not_a_server_error,status_code_conformance,response_schema_conformance,content_type_conformance"
@@ -114,7 +115,7 @@ def test_a_client_is_answered_as_described_now_or_later(locked: Locked, tmp_path
 
 
 def test_an_administrator_is_answered_as_described_now_or_later(locked: Locked, tmp_path: Path) -> None:
-    answers = fuzz(locked.node, tmp_path, *bearer(locked.tokens["admin"]), *LATER, *KEEPS_ITS_TOKENS)
+    answers = fuzz(locked.node, tmp_path, *bearer(locked.tokens["admin"]), *LATER, *KEEPS_ITS_TOKENS, *WAITS)
     assert {
         ("POST /v1/models/{name}/train", 202),
         ("POST /v1/tokens", 201),

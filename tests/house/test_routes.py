@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 from fastapi.routing import APIRoute, iter_route_contexts
 
-from feria.app import create_api
-from feria.inference import routes as inference
+from feria.app import HOT, create_api
 from feria.settings import Settings
 
 
@@ -35,11 +34,11 @@ def test_no_route_shadows_another() -> None:
 
 
 def test_no_route_hides_behind_a_hot_one() -> None:
-    hot = inference.ROUTE
     behind = [
         route.path
         for methods, route in _routes()
-        if hot.method in methods and route.path.startswith(hot.prefix) and route.path.endswith(hot.suffix)
+        for hot in HOT
+        if hot.named_in(re.sub(r"\{\w+(:\w+)?\}", "1", route.path)) is not None
     ]
     assert behind == []
 

@@ -31,3 +31,29 @@ def refuse_exposure(settings: Settings) -> None:
             f"On {web.host} tokens and data would travel in the clear. Give --tls-cert and --tls-key, or "
             "--behind-proxy where a proxy in front ends TLS."
         )
+    _refuse_open_gossip(settings)
+
+
+def _refuse_open_gossip(settings: Settings) -> None:
+    """Nodes that speak to each other, unless on one machine, know each other by key and certificate."""
+    cluster = settings.cluster
+    host = cluster.host or settings.web.host
+    if cluster.gossip_port is None or is_loopback(host) or cluster.insecure:
+        return
+    missing = [
+        what
+        for what, said in (
+            ("a key (--cluster-key FILE, which `feria cluster key new FILE` makes)", cluster.key_file),
+            (
+                "certificates (FERIA_CLUSTER__CERTIFICATE, _CERTIFICATE_KEY and _CA, which `feria cluster "
+                "certificates` makes)",
+                cluster.certificate,
+            ),
+        )
+        if said is None
+    ]
+    if missing:
+        raise Invalid(
+            f"On {host} whoever reaches port {cluster.gossip_port} could read and write all keys of the "
+            f"cluster. It takes {' and '.join(missing)}; in a network of your own alone, --insecure."
+        )

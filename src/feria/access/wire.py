@@ -15,6 +15,7 @@ class Permission(StrEnum):
     predict = "predict"
     train = "train"  # train and publish; change models of one's own
     catalog = "catalog"  # write products, categories and pictures; everybody reads them
+    keys = "keys"  # write keys of the cluster; who watches reads them
     watch = "watch"  # metrics, events, how the node is
     administer = "administer"  # tokens, personal data, what others own
 

@@ -16,11 +16,13 @@ from feria.cli import (
     catalog,
     chat,
     clients,
+    cluster,
     converting,
     doctor,
     emotions,
     gradio_face,
     jobs,
+    kv,
     learn,
     models,
     node,
@@ -77,6 +79,8 @@ app.add_typer(superlink.app, name="superlink", rich_help_panel="Federation")
 app.add_typer(shopcart.app, name="shopcart", rich_help_panel="Federation")
 app.add_typer(emotions.app, name="emotions", rich_help_panel="Shop")
 app.add_typer(tasks.app, name="tasks", rich_help_panel="Learn and predict")
+app.add_typer(kv.app, name="kv", rich_help_panel="Cluster")
+app.add_typer(cluster.app, name="cluster", rich_help_panel="Cluster")
 app.add_typer(tokens.app, name="tokens", rich_help_panel="Access")
 app.add_typer(privacy.app, name="privacy", rich_help_panel="Access")
 

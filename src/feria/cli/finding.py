@@ -66,7 +66,10 @@ async def open_client(
         registry = settings.registry.model_copy(update={"shipped": False})
         federation = settings.federation.model_copy(update={"resume": False})
         superlink = settings.superlink.model_copy(update={"enabled": False})
+        # What it writes of the cluster's keys the others hear when a node is started on this home.
+        cluster = settings.cluster.model_copy(update={"gossip_port": None, "join": ()})
         update = {"tasks": tasks, "registry": registry, "federation": federation, "superlink": superlink}
+        update["cluster"] = cluster
         app = create_app(settings.model_copy(update=update))
         with _unsaid():
             async with (
@@ -150,12 +153,12 @@ def home_to_serve(home: Path) -> "NodeLock":
         time.sleep(0.05)
 
 
-def read_settings(**web: Any) -> "Settings":
+def read_settings(*, cluster: dict[str, Any] | None = None, **web: Any) -> "Settings":
     """Settings of the environment and `.env`, with what the command line says on top."""
     from pydantic import ValidationError
     from pydantic_settings import SettingsError
 
-    from feria.settings import Settings, WebSettings
+    from feria.settings import ClusterSettings, Settings, WebSettings
 
     home: Path | None = click.get_current_context().meta.get("feria.home")
     try:
@@ -164,6 +167,10 @@ def read_settings(**web: Any) -> "Settings":
         if said:
             merged = WebSettings.model_validate(settings.web.model_dump() | said)
             settings = settings.model_copy(update={"web": merged})
+        said = {name: value for name, value in (cluster or {}).items() if value not in (None, [])}
+        if said:
+            joined = ClusterSettings.model_validate(settings.cluster.model_dump() | said)
+            settings = settings.model_copy(update={"cluster": joined})
     except ValidationError as error:
         fault = error.errors()[0]
         name = "FERIA_" + "__".join(str(step).upper() for step in fault["loc"])

@@ -9,6 +9,7 @@ import typer
 from feria.cli import screen
 from feria.cli.finding import home_to_serve, read_settings
 from feria.cli.options import HomeCommand
+from feria.errors import Invalid
 
 if TYPE_CHECKING:
     from feria.cli.node_lock import Reach
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from feria.settings import Settings
 
 PANEL = "A node"
+CLUSTER = "Cluster"
 
 Host = Annotated[
     str | None,
@@ -55,6 +57,60 @@ BehindProxy = Annotated[
     ),
 ]
 
+GossipPort = Annotated[
+    int | None,
+    typer.Option(
+        envvar="FERIA_CLUSTER__GOSSIP_PORT",
+        metavar="N",
+        min=0,
+        max=65535,
+        show_default="alone",
+        help="Port for other nodes; 0 takes a free one.",
+        rich_help_panel=CLUSTER,
+    ),
+]
+Join = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="HOST:PORT",
+        help="A node of the cluster; may be repeated. A few will do, this one may be among them.",
+        rich_help_panel=CLUSTER,
+    ),
+]
+Advertise = Annotated[
+    str | None,
+    typer.Option(
+        envvar="FERIA_CLUSTER__ADVERTISE",
+        metavar="HOST:PORT",
+        show_default="what it listens on",
+        help="Where other nodes reach this one.",
+        rich_help_panel=CLUSTER,
+    ),
+]
+ClusterKey = Annotated[
+    Path | None,
+    typer.Option(
+        envvar="FERIA_CLUSTER__KEY_FILE",
+        metavar="FILE",
+        help="The cluster's key; `feria cluster key new` makes it.",
+        rich_help_panel=CLUSTER,
+    ),
+]
+Replace = Annotated[
+    bool,
+    typer.Option(
+        "--replace", help="Stop a running node of this one's name, elsewhere.", rich_help_panel=CLUSTER
+    ),
+]
+Insecure = Annotated[
+    bool,
+    typer.Option(
+        "--insecure",
+        help="Speak to other machines' nodes without key or TLS.",
+        rich_help_panel=CLUSTER,
+    ),
+]
+
 app = typer.Typer()
 
 
@@ -65,22 +121,44 @@ def serve(
     tls_cert: TlsCert = None,
     tls_key: TlsKey = None,
     behind_proxy: BehindProxy = None,
+    gossip_port: GossipPort = None,
+    join: Join = None,
+    advertise: Advertise = None,
+    cluster_key: ClusterKey = None,
+    replace: Replace = False,
+    insecure: Insecure = False,
 ) -> None:
     """Run a node until Ctrl-C.
 
     It trains, keeps and serves models over HTTP, all in one folder. Commands
     given elsewhere with the same --home find it by themselves. On an address
-    that others reach it asks every caller for a token.
+    that others reach it asks every caller for a token. With --gossip-port it
+    is a member of a cluster, whose nodes hold the same keys.
 
     \b
     Examples:
         feria serve
         feria serve --home /srv/feria --port 9000
         feria serve --host 0.0.0.0 --tls-cert node.pem --tls-key node.key
+        feria serve --home B --port 8002 --gossip-port 7002 --join 127.0.0.1:7001
     """
     settings = read_settings(
-        host=host, port=port, tls_certificate=tls_cert, tls_key=tls_key, behind_proxy=behind_proxy
+        host=host,
+        port=port,
+        tls_certificate=tls_cert,
+        tls_key=tls_key,
+        behind_proxy=behind_proxy,
+        cluster={
+            "gossip_port": gossip_port,
+            "join": join,
+            "advertise": advertise,
+            "key_file": cluster_key,
+            "replace": replace or None,
+            "insecure": insecure or None,
+        },
     )
+    if settings.cluster.join and settings.cluster.gossip_port is None:
+        raise Invalid("Who joins a cluster needs a port of its own for other nodes: --gossip-port N.")
 
     async def greet(reach: "Reach") -> None:
         _banner(settings, reach)

@@ -21,6 +21,8 @@ from feria.cli.finding import local_token
 from feria.cli.in_process import App, opened
 from feria.cli.node_lock import NodeLock, Reach
 from feria.cli.stopping import Server, Signals, Sockets
+from feria.cluster.addresses import joined, split
+from feria.cluster.member import Member
 from feria.errors import Conflict, Invalid
 from feria.settings import Settings
 from feria.telemetry.logs import configure_logs
@@ -77,6 +79,7 @@ async def _serve(
             leaf(settings.web.tls_certificate) if settings.web.tls_certificate else None,
         )
         lock.tell(reach)
+        member.answers_at(_seen_by_others(settings, reach.url, member))
         beside = asyncio.ensure_future(answering(reach))
 
     with signals.heard():
@@ -91,8 +94,11 @@ async def _serve(
                     "administer it. Make one first: feria tokens create NAME --role admin."
                 )
             parts = state["parts"]
+            member: Member = parts[Member]
             configuration = _configuration(app, state, settings, tls)
             server = signals.server = Server(configuration, parts, settings.web.drain_seconds, started)
+            if member.displaced is not None:
+                member.displaced.add_done_callback(lambda _: server.drain())
             parts[Metrics].gauge(
                 "feria_connections", "Open connections.", lambda: len(server.server_state.connections)
             )
@@ -102,6 +108,8 @@ async def _serve(
                 if beside is not None:
                     beside.cancel()
                     await asyncio.wait({beside})
+            if member.displaced is not None and member.displaced.done():
+                raise Conflict(member.displaced.result())
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -125,6 +133,15 @@ def address(host: str, door: socket.socket, *, tls: bool = False) -> str:
     """Where a program on this machine reaches the socket."""
     host = ANYWHERE.get(host, host)
     return f"http{'s' if tls else ''}://{f'[{host}]' if ':' in host else host}:{door.getsockname()[1]}"
+
+
+def _seen_by_others(settings: Settings, url: str, member: Member) -> str:
+    """Where other nodes find what this machine reaches at `url`."""
+    if settings.web.host not in ANYWHERE or member.network is None:
+        return url
+    host, _ = split(member.network.address)
+    scheme, _, port = url.partition("://")[0], "", url.rpartition(":")[2]
+    return f"{scheme}://{joined(host, int(port))}"
 
 
 def _configuration(

@@ -26,7 +26,7 @@ def create(
         str | None,
         typer.Option(
             metavar="LIST",
-            help="Fewer permissions than the role's, of: read,predict,train,catalog,watch,administer.",
+            help="Fewer permissions than the role's, of: read,predict,train,catalog,keys,watch,administer.",
         ),
     ] = None,
     days: Annotated[float | None, typer.Option(metavar="N", help="It ends after so many days.")] = None,

@@ -1,5 +1,6 @@
 """How answers are read, piece by piece as they arrive, whoever carries them."""
 
+import base64
 import contextlib
 import errno
 import hashlib
@@ -12,10 +13,12 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
+from feria.cluster.kv.wire import Change, Value, Written
 from feria.errors import (
     Busy,
     Corrupt,
     DiskFull,
+    Expired,
     FeriaError,
     Invalid,
     NotAllowed,
@@ -36,6 +39,9 @@ class Reader(ABC, Generic[A]):
 
     blocks: ClassVar[bool] = False
     """Whether `finish` waits for a disk."""
+
+    def begin(self, status: int, headers: Mapping[str, str]) -> None:
+        """How the answer begins; most say all in their body."""
 
     @abstractmethod
     def feed(self, piece: bytes) -> None: ...
@@ -113,6 +119,82 @@ class SavedFile(Reader[Path]):
         self._part.unlink(missing_ok=True)
 
 
+class WholeValue(Reader[Value]):
+    """The value of a key, which is the body; its version is in the headers."""
+
+    def __init__(self, key: str) -> None:
+        self._key = key
+        self._version = 0
+        self._body = bytearray()
+
+    def begin(self, status: int, headers: Mapping[str, str]) -> None:
+        self._version = _understood(_version, headers)
+
+    def feed(self, piece: bytes) -> None:
+        self._body += piece
+
+    def finish(self) -> Value:
+        return Value(key=self._key, version=self._version, value=bytes(self._body))
+
+
+class ValueOrNothing(Reader[Value | None]):
+    """The same; 204 says that there is no newer one."""
+
+    def __init__(self, key: str) -> None:
+        self._value = WholeValue(key)
+        self._nothing = False
+
+    def begin(self, status: int, headers: Mapping[str, str]) -> None:
+        self._nothing = status == 204
+        if not self._nothing:
+            self._value.begin(status, headers)
+
+    def feed(self, piece: bytes) -> None:
+        self._value.feed(piece)
+
+    def finish(self) -> Value | None:
+        return None if self._nothing else self._value.finish()
+
+
+class SavedValue(Reader[Written]):
+    """The value of a key as a file; a large one's sha256 is in the headers."""
+
+    blocks = True
+
+    def __init__(self, key: str, target: Path, on_progress: Callable[[str, float], object] | None) -> None:
+        self._key = key
+        self._target = target
+        self._on_progress = on_progress
+        self._version = self._size = self._arrived = 0
+        self._file: SavedFile | None = None
+
+    def begin(self, status: int, headers: Mapping[str, str]) -> None:
+        self._version = _understood(_version, headers)
+        self._size = int(headers.get("content-length", "0"))
+        digest = re.fullmatch(r"sha-256=:([A-Za-z0-9+/=]{44}):", headers.get("repr-digest", ""))
+        self._file = SavedFile(self._target, base64.b64decode(digest[1]).hex() if digest else None)
+
+    def feed(self, piece: bytes) -> None:
+        assert self._file is not None
+        self._file.feed(piece)
+        self._arrived += len(piece)
+        if self._on_progress is not None and self._size:
+            self._on_progress("receiving", self._arrived / self._size)
+
+    def finish(self) -> Written:
+        assert self._file is not None
+        self._file.finish()
+        return Written(key=self._key, version=self._version)
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+
+
+def _version(headers: Mapping[str, str]) -> int:
+    return int(headers["x-feria-version"])
+
+
 class Trained(Reader[Model]):
     """Server-sent events: progress, and in the end the model or an error."""
 
@@ -177,6 +259,38 @@ class FollowedJob(Reader[JobState]):
         if not self._state.final:
             raise Unavailable("The node stopped speaking before the job had ended; it goes on.")
         return self._state
+
+
+class Changes:
+    """Server-sent events about keys, and where to go on when they end."""
+
+    def __init__(self, since: int | None) -> None:
+        self.since = since
+        self._events = Events()
+
+    def feed(self, piece: bytes) -> Iterator[Change]:
+        """Yields what this piece completes; `since` then is its place, should the caller have taken it.
+
+        Raises `Expired` when some are missing, with `since` among the details.
+        """
+        for name, data in self._events.feed(piece):
+            if name == "change":
+                change = _understood(Change.model_validate_json, data)
+                yield change
+                self.since = change.place
+            elif name == "open":
+                self.since = int(_understood(json.loads, data)["since"])
+            elif name == "lagged":
+                since = int(_understood(json.loads, data)["since"])
+                raise Expired(
+                    "Some keys were deleted that can no longer be told of: read all anew, with `since=0`, or "
+                    f"go on without knowing, from {since}.",
+                    since=since,
+                )
+
+    def again(self) -> None:
+        """They begin anew, on another connection."""
+        self._events = Events()
 
 
 class Unfinished(Reader[Any]):

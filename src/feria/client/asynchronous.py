@@ -1,13 +1,14 @@
 """The client that is awaited."""
 
 import functools
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AsyncExitStack, ExitStack, closing
 from types import TracebackType
-from typing import TYPE_CHECKING, Concatenate, ParamSpec, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar
 
 from feria.client import calls
 from feria.client.exchange import Tries, options, plainly, reader, request, signature
+from feria.client.kv import AsyncKv
 from feria.errors import FeriaError
 
 if TYPE_CHECKING:
@@ -124,6 +125,8 @@ class AsyncClient:
     follow_job = _sent(calls.follow_job)
     stop_job = _sent(calls.stop_job)
     resume_job = _sent(calls.resume_job)
+    cluster = _sent(calls.cluster)
+    leave_cluster = _sent(calls.leave_cluster)
     ready = _sent(calls.ready)
 
     @property
@@ -150,11 +153,30 @@ class AsyncClient:
         async with AsyncExitStack() as stack:
             stack.enter_context(plainly(self._http.base_url, call))
             files = stack.enter_context(ExitStack())
-            answer = await stack.enter_async_context(self._http.stream(**request(call, files)))
+            answer = await stack.enter_async_context(self._http.stream(**request(call, files, awaited=True)))
             body = stack.enter_context(closing(reader(call, answer.status_code, answer.headers)))
+            body.begin(answer.status_code, answer.headers)
             async for piece in answer.aiter_bytes():
                 body.feed(piece)
             return await anyio.to_thread.run_sync(body.finish) if body.blocks else body.finish()
+
+    async def stream(self, call: calls.Call[Any]) -> AsyncGenerator[bytes]:
+        """Send one call once, and yield its answer as it comes. Raises the error that the node raised."""
+        async with AsyncExitStack() as stack:
+            stack.enter_context(plainly(self._http.base_url, call))
+            files = stack.enter_context(ExitStack())
+            answer = await stack.enter_async_context(self._http.stream(**request(call, files, awaited=True)))
+            if not answer.is_success:
+                refusal = stack.enter_context(closing(reader(call, answer.status_code, answer.headers)))
+                refusal.feed(await answer.aread())
+                refusal.finish()
+            async for piece in answer.aiter_bytes():
+                yield piece
+
+    @functools.cached_property
+    def kv(self) -> AsyncKv:
+        """The keys that every node of the cluster holds."""
+        return AsyncKv(self.send, self.stream, self._patience)
 
     async def close(self) -> None:
         await self._http.aclose()

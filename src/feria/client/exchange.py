@@ -6,14 +6,15 @@ httpx is imported by the first client that is made, not by the import of the SDK
 import contextlib
 import inspect
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import ExitStack
+from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, get_args
+from typing import IO, TYPE_CHECKING, Any, TypeVar, get_args
 from urllib.parse import urlsplit
 
 from feria.client.answers import Reader, Refusal, Unfinished
-from feria.client.calls.call import Call
+from feria.client.calls.call import Call, OnProgress
 from feria.client.rows import encode
 from feria.errors import Busy, Expired, FeriaError, Invalid, Unavailable
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 A = TypeVar("A")
 
 DEFAULT_URL = "http://127.0.0.1:8000"
+SENT_AT_ONCE = 2**18
 
 
 def options(
@@ -62,8 +64,9 @@ def _trusted(ca: "str | Path | ssl.SSLContext | None") -> "ssl.SSLContext | bool
         raise Invalid(f"{ca} holds no certificates in PEM: {error}.") from None
 
 
-def request(call: Call[Any], files: ExitStack) -> dict[str, Any]:
-    """A call as httpx takes it; the files it sends stay open as long as `files`."""
+def request(call: Call[Any], files: ExitStack, *, awaited: bool = False) -> dict[str, Any]:
+    """A call as httpx takes it, one client or the one that is `awaited`; files it sends stay open as long as
+    `files`."""
     import httpx
 
     told: dict[str, Any] = {
@@ -76,10 +79,35 @@ def request(call: Call[Any], files: ExitStack) -> dict[str, Any]:
     if call.files:
         told["data"] = dict(call.form)
         told["files"] = [(field, _part(field, file, files)) for field, file in call.files]
+    elif call.content is not None:
+        sent = Sent(call.content, files, call.on_progress)
+        told["content"] = aiter(sent) if awaited else iter(sent)
+        told["headers"] |= {"Content-Type": "application/octet-stream", "Content-Length": str(sent.size)}
     elif call.body is not None:
         told["headers"]["Content-Type"] = "application/json"
         told["content"] = encode(call.body)
     return told
+
+
+class Sent:
+    """A body as it is, piece by piece: a file is never held in memory whole."""
+
+    def __init__(self, content: Path | bytes, files: ExitStack, on_progress: OnProgress | None) -> None:
+        self._file = BytesIO(content) if isinstance(content, bytes) else _opened(content, files)
+        self.size = len(content) if isinstance(content, bytes) else os.fstat(self._file.fileno()).st_size
+        self._on_progress = on_progress
+
+    def __iter__(self) -> Iterator[bytes]:
+        sent = 0
+        while piece := self._file.read(SENT_AT_ONCE):
+            yield piece
+            sent += len(piece)
+            if self._on_progress is not None:
+                self._on_progress("sending", sent / self.size)
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for piece in self:
+            yield piece
 
 
 def reader(call: Call[A], status: int, headers: Mapping[str, str]) -> Reader[A]:
@@ -143,9 +171,11 @@ def signature(describe: Callable[..., Call[Any]]) -> inspect.Signature:
 
 
 def _part(field: str, file: Path | bytes, files: ExitStack) -> tuple[str, Any]:
-    if isinstance(file, bytes):
-        return field, file
+    return (field, file) if isinstance(file, bytes) else (file.name, _opened(file, files))
+
+
+def _opened(file: Path, files: ExitStack) -> IO[bytes]:
     try:
-        return file.name, files.enter_context(file.open("rb"))
+        return files.enter_context(file.open("rb"))
     except OSError as error:
         raise Invalid(f"Cannot read {file}: {error.strerror}.") from error

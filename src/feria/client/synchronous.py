@@ -2,13 +2,14 @@
 
 import functools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from contextlib import ExitStack, closing
 from types import TracebackType
-from typing import TYPE_CHECKING, Concatenate, ParamSpec, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar
 
 from feria.client import calls
 from feria.client.exchange import Tries, options, plainly, reader, request, signature
+from feria.client.kv import Kv
 from feria.errors import FeriaError
 
 if TYPE_CHECKING:
@@ -129,6 +130,8 @@ class Client:
     follow_job = _sent(calls.follow_job)
     stop_job = _sent(calls.stop_job)
     resume_job = _sent(calls.resume_job)
+    cluster = _sent(calls.cluster)
+    leave_cluster = _sent(calls.leave_cluster)
     ready = _sent(calls.ready)
 
     @property
@@ -152,9 +155,26 @@ class Client:
             stack.enter_context(plainly(self._http.base_url, call))
             answer = stack.enter_context(self._http.stream(**request(call, stack)))
             body = stack.enter_context(closing(reader(call, answer.status_code, answer.headers)))
+            body.begin(answer.status_code, answer.headers)
             for piece in answer.iter_bytes():
                 body.feed(piece)
             return body.finish()
+
+    def stream(self, call: calls.Call[Any]) -> Generator[bytes]:
+        """Send one call once, and yield its answer as it comes. Raises the error that the node raised."""
+        with ExitStack() as stack:
+            stack.enter_context(plainly(self._http.base_url, call))
+            answer = stack.enter_context(self._http.stream(**request(call, stack)))
+            if not answer.is_success:
+                refusal = stack.enter_context(closing(reader(call, answer.status_code, answer.headers)))
+                refusal.feed(answer.read())
+                refusal.finish()
+            yield from answer.iter_bytes()
+
+    @functools.cached_property
+    def kv(self) -> Kv:
+        """The keys that every node of the cluster holds."""
+        return Kv(self.send, self.stream, self._patience)
 
     def close(self) -> None:
         self._http.close()

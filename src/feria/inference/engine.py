@@ -45,6 +45,11 @@ class Engine:
         self.ready = False
         self._closing = False
 
+    @property
+    def held(self) -> int:
+        """How many models are ready."""
+        return len(self._loaded)
+
     async def predict(self, name: str, payload: Any, *, version: int | None = None) -> dict[str, Any]:
         """Answer one payload; see `predictors` for its forms and its answers.
 

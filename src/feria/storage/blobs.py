@@ -93,6 +93,28 @@ class Blobs:
             raise Unavailable(f"The file {digest[:12]}… cannot be read: {error.strerror}.") from error
         return Blob(digest, stat.st_size, path)
 
+    async def read(self, digest: str) -> bytes:
+        """The bytes of that digest, verified each time. Raises `NotFound`, `Corrupt`."""
+        return await asyncio.to_thread(self._read, digest)
+
+    def _read(self, digest: str) -> bytes:
+        try:
+            content = self._path(digest).read_bytes()
+        except FileNotFoundError:
+            raise NotFound(f"No file {digest[:12]}… on this node.") from None
+        except OSError as error:
+            raise Unavailable(f"The file {digest[:12]}… cannot be read: {error.strerror}.") from error
+        if hashlib.sha256(content).hexdigest() != digest:
+            raise Corrupt(f"The stored file {digest[:12]}… no longer matches its digest.", digest=digest)
+        return content
+
+    def holds(self, digest: str) -> bool:
+        """Whether there is such a file; whether it is sound, reading tells."""
+        return self._path(digest).is_file()
+
+    def is_empty(self) -> bool:
+        return not any(path != self._unfinished for path in self._root.iterdir())
+
     async def collect(self, referenced: Iterable[str], *, grace_seconds: float) -> list[str]:
         """Remove files that no row names and that are older than the grace; return their digests.
 

@@ -29,17 +29,31 @@ Handler = Callable[[Scope, Receive, Send, str], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class BareRoute:
-    """Answers `method prefix{name}suffix`; `name` holds no slash and is handed to the handler."""
+    """Answers `method prefix{name}suffix`, and hands what stands there for a name to the handler.
+
+    That holds no slash and is not empty, unless the route is `deep`. Without a `name` the path is the prefix.
+    """
 
     method: str
     prefix: str
     suffix: str
     handler: Handler
+    name: str | None = "name"
+    deep: bool = False
 
     @property
     def path(self) -> str:
         """As a framework route would write it."""
-        return f"{self.prefix}{{name}}{self.suffix}"
+        return self.prefix if self.name is None else f"{self.prefix}{{{self.name}}}{self.suffix}"
+
+    def named_in(self, path: str) -> str | None:
+        """What the path has for a name, or nothing when it is not of this route."""
+        if self.name is None:
+            return "" if path == self.prefix else None
+        if not path.startswith(self.prefix) or not path.endswith(self.suffix):
+            return None
+        name = path[len(self.prefix) : len(path) - len(self.suffix)]
+        return name if self.deep or (name and "/" not in name) else None
 
 
 class BareRoutes:
@@ -52,18 +66,25 @@ class BareRoutes:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             path, method = scope["path"], scope["method"]
+            others = []
             for route in self._routes:
-                if method == route.method and path.startswith(route.prefix) and path.endswith(route.suffix):
-                    name = path[len(route.prefix) : -len(route.suffix)]
-                    if name and "/" not in name:
-                        scope["route"] = route
-                        try:
-                            await route.handler(scope, receive, send, name)
-                        except Gone:
-                            pass
-                        except Exception as error:
-                            await _refuse(scope, send, error)
-                        return
+                name = route.named_in(path)
+                if name is None:
+                    continue
+                if method != route.method:
+                    others.append(route.method)
+                    continue
+                scope["route"] = route
+                try:
+                    await route.handler(scope, receive, send, name)
+                except Gone:
+                    pass
+                except Exception as error:
+                    await _refuse(scope, send, error)
+                return
+            if others:
+                await _refuse_method(scope, send, others)
+                return
         await self._app(scope, receive, send)
 
 
@@ -71,7 +92,16 @@ async def _refuse(scope: Scope, send: Send, error: Exception) -> None:
     ours = replies.known(error)
     scope["state"]["error"] = ours.code
     said = msgspec.json.encode(replies.body(ours))
-    await send_json(scope, send, said, replies.STATUS[ours.code], replies.headers(ours))
+    more = replies.headers(ours)
+    if isinstance(ours, TooLarge):
+        more["Connection"] = "close"  # what has not been read would otherwise be, to find the next request
+    await send_json(scope, send, said, replies.STATUS[ours.code], more)
+
+
+async def _refuse_method(scope: Scope, send: Send, others: Sequence[str]) -> None:
+    scope["state"]["error"] = code = "method_not_allowed"  # as the framework says it
+    said = msgspec.json.encode({"error": code, "detail": "Method Not Allowed"})
+    await send_json(scope, send, said, 405, {"Allow": ", ".join(others)})
 
 
 def part(scope: Scope, kind: type) -> Any:
@@ -109,6 +139,21 @@ async def send_json(
     headers = [*JSON, (b"content-length", str(len(body)).encode())]
     headers += [(k.lower().encode(), v.encode()) for k, v in (extra or {}).items()]
     start = {"type": "http.response.start", "status": status, "headers": headers}
+    if WHOLE in scope.get("extensions", ()):
+        start["body"] = body
+        await send(start)
+    else:
+        await send(start)
+        await send({"type": "http.response.body", "body": body})
+
+
+async def send_bytes(scope: Scope, send: Send, body: bytes, headers: list[tuple[bytes, bytes]]) -> None:
+    """Answer 200 with these bytes; `headers` say what they are."""
+    start = {
+        "type": "http.response.start",
+        "status": 200,
+        "headers": [*headers, (b"content-length", b"%d" % len(body))],
+    }
     if WHOLE in scope.get("extensions", ()):
         start["body"] = body
         await send(start)

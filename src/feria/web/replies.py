@@ -35,6 +35,7 @@ STATUS = {
     "conflict": 409,
     "busy": 503,
     "rate_limited": 429,
+    "bootstrapping": 503,
     "cancelled": 410,
     "expired": 504,
     "unavailable": 503,

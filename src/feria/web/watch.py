@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 STARTS = frozenset({"http.response.start", "websocket.accept", "websocket.http.response.start"})
-EXPECTED = frozenset({"busy", "expired", "warming", "draining"})
+EXPECTED = frozenset({"busy", "bootstrapping", "expired", "warming", "draining"})
 """Refusals of a node under load, of which there may be thousands a second, and what `/readyz` says each
 time it is asked: these are only counted."""
 CLOSE = (b"connection", b"close")

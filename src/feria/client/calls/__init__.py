@@ -35,6 +35,7 @@ from feria.client.calls.chat import (
     say,
     search_chat,
 )
+from feria.client.calls.cluster import cluster, leave_cluster
 from feria.client.calls.emotions import emotion_statistics, forget_mood, mood, read_expression
 from feria.client.calls.federation import (
     apps,
@@ -84,6 +85,7 @@ __all__ = [
     "classify",
     "classify_later",
     "clients",
+    "cluster",
     "complete",
     "create_chat_room",
     "create_token",
@@ -102,6 +104,7 @@ __all__ = [
     "job_clients",
     "job_rounds",
     "jobs",
+    "leave_cluster",
     "model",
     "models",
     "mood",

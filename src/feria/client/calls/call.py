@@ -35,6 +35,10 @@ class Call(Generic[A]):
     form: Mapping[str, str] = field(default_factory=dict)
     files: Sequence[tuple[str, Path | bytes]] = ()
     """Form fields with their contents; a path is opened when the call is sent."""
+    content: Path | bytes | None = None
+    """Sent as it is; of a file, what it holds."""
+    on_progress: OnProgress | None = None
+    """Told how much of the content is sent."""
     seconds: float = MINUTE
     """Longest silence to bear with."""
     repeatable: bool = True
