@@ -141,7 +141,7 @@ def beside_nothing(folder: Path) -> Iterator[dict[str, str]]:
         for pid in running_in(folder):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGTERM)
-        deadline = time.monotonic() + 300
+        deadline = time.monotonic() + 60
         while left := running_in(folder):
             if time.monotonic() > deadline:
                 for pid in left:
