@@ -57,9 +57,9 @@ class Hospitals:
     def job(self, number: int) -> Job:
         return self.ask(lambda client: client.job(number))
 
-    def state(self, store: str) -> str:
+    def status(self, store: str) -> str | None:
         clients = self.ask(lambda client: client.clients())
-        return next(client.state for client in clients if client.name == store)
+        return next(client.status for client in clients if client.name == store)
 
     def kill(self, home: str) -> None:
         """All that works on that home, at once."""
@@ -105,7 +105,7 @@ def test_the_page_runs_and_its_federation_survives_the_kill_of_a_store_and_of_it
     _wait(lambda: hospitals.job(2).round >= 2)
     hospitals.kill("va")
     killed_in = hospitals.job(2).round
-    _wait(lambda: hospitals.state("Hospital va") == "offline")
+    _wait(lambda: hospitals.status("Hospital va") == "offline")
     _wait(lambda: "offline" in hospitals("feria jobs show 2 --home hub").split("Hospital va")[1])
     _wait(lambda: hospitals.job(2).round > killed_in + 1)
 
