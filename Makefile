@@ -27,6 +27,7 @@ setup: $(READY) ## Make .venv and install what constraints.txt pins
 up: $(READY) ## Start a node on http://localhost:8000
 	@exec $(BIN)/feria up $(ARGS)
 
+test: export PYTHONDONTWRITEBYTECODE :=  # what hundreds of short processes import is compiled once
 test: $(READY) ## Run all tests
 	@$(BIN)/pytest --numprocesses auto --dist worksteal $(ARGS)
 

@@ -32,7 +32,7 @@ class ManualClock:
 
     async def sleeper(self, count: int) -> None:
         """Wait until so many have gone to sleep in all."""
-        async with asyncio.timeout(20), self._went_to_sleep:
+        async with asyncio.timeout(300), self._went_to_sleep:
             await self._went_to_sleep.wait_for(lambda: len(self.slept) >= count)
 
     def advance(self, seconds: float) -> None:

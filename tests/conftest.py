@@ -3,6 +3,7 @@
 import logging
 import os
 from collections.abc import AsyncGenerator, Generator
+from multiprocessing import forkserver
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,12 +24,41 @@ if TYPE_CHECKING:
 # told by `environment` in cli/running.py.
 os.environ["FERIA_REGISTRY__SHIPPED"] = "false"
 
+# What the work of nodes in this process imports: a fork server that has it makes a process in milliseconds
+# that otherwise takes seconds.
+FORKED = (
+    "feria.tasks.processes",
+    "feria.registry.inspection",
+    "feria.learning.training",
+    "onnxruntime",
+    "feria.drawings.files",
+    "feria.federation.job_process",
+)
+# What takes longest comes first, so that at the end nobody waits for one test.
+LONG = (
+    "superlink/test_engine.py",
+    "superlink/test_three_hospitals.py",
+    "contracts/test_federation_engine.py",
+    "contracts/test_flower",
+    "store/test_supernode.py",
+    "superlink/",
+    "house/test_readme.py",
+    "e2e/",
+    "cli/",
+)
 NO_DATA = "FERIA_TEST_DATA=none says that the real data are not here"
 
 
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
     return "asyncio"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def fork_server() -> None:
+    """There is one in a process, with what was named before its start: not just what the first test needs."""
+    forkserver.set_forkserver_preload(list(FORKED))
+    forkserver.ensure_running()
 
 
 @pytest.fixture(scope="session")
@@ -106,6 +136,14 @@ async def http(settings: Settings) -> "AsyncGenerator[httpx.AsyncClient]":
         httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1") as http,
     ):
         yield http
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    def place(item: pytest.Item) -> int:
+        file = item.path.relative_to(ROOT / "tests").as_posix()
+        return next((n for n, start in enumerate(LONG) if file.startswith(start)), len(LONG))
+
+    items.sort(key=place)
 
 
 # --------------------------------------------------- FERIA_TESTS_NO_SKIPS=1: a skip is a failure

@@ -233,7 +233,7 @@ class Federation:
         return await self.jobs.find(job.number)
 
     async def told(self, job: Job, after: int = 0) -> Sequence[Told]:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(300):
             return [event async for _, event in self.jobs.events(job.number, after)]
 
 

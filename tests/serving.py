@@ -42,6 +42,6 @@ async def open_server(settings: Settings) -> AsyncGenerator[Served]:
 
 
 async def until(condition: Callable[[], Any]) -> None:
-    with anyio.fail_after(30):
+    with anyio.fail_after(300):
         while not condition():  # noqa: ASYNC110 - what is waited for sets no event
             await asyncio.sleep(0.001)

@@ -40,7 +40,7 @@ class Step:
             env=environment,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=300,
         )
         assert done.returncode == 0, f"{self.words}\n{done.stdout}\n{done.stderr}"
         said = f"{self.words}\nanswers\n{done.stdout}\nand not\n{self.answer}"
@@ -121,7 +121,7 @@ def beside_a_node(folder: Path, home: Path, *, fair: bool = False) -> Iterator[d
         yield environment | {"FERIA_URL": url}
     finally:
         node.send_signal(signal.SIGTERM)
-        node.communicate(timeout=30)
+        node.communicate(timeout=300)
 
 
 @contextlib.contextmanager
@@ -141,7 +141,7 @@ def beside_nothing(folder: Path) -> Iterator[dict[str, str]]:
         for pid in running_in(folder):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGTERM)
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while left := running_in(folder):
             if time.monotonic() > deadline:
                 for pid in left:

@@ -42,7 +42,7 @@ def test_a_quick_round_measures_all_contenders_and_writes_nothing() -> None:
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     for contender in ("feria", "bare ASGI", "FastAPI + scikit-learn", "One row in this process"):

@@ -143,7 +143,7 @@ class Conversation:
                 found.append(f"listener {number} heard things out of order")
         return found
 
-    async def until_said(self, more: int, seconds: float = 60) -> None:
+    async def until_said(self, more: int, seconds: float = 300) -> None:
         """Wait until so many more are acknowledged."""
         wanted = len(self.acknowledged) + more
         with anyio.fail_after(seconds):
@@ -155,7 +155,7 @@ class Conversation:
         self.silent.set()
         await asyncio.gather(*self.speaking)
 
-    async def until_heard(self, seconds: float = 30) -> None:
+    async def until_heard(self, seconds: float = 300) -> None:
         """Wait until everybody has heard all; when they do not, `faults` says what is missing."""
         with anyio.move_on_after(seconds):
             while any(one.last < max(self.acknowledged.values()) for one in self.listeners):  # noqa: ASYNC110

@@ -15,7 +15,7 @@ import anyio
 import pytest
 
 FOLDER = Path(__file__).parent
-SECONDS = 30
+SECONDS = 300
 
 
 def installed() -> str:

@@ -8,7 +8,7 @@ import anyio
 import msgspec
 from websockets.asyncio.client import ClientConnection, connect
 
-SECONDS = 20
+SECONDS = 300
 
 
 class Raw:

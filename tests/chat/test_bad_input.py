@@ -220,7 +220,7 @@ async def test_a_token_that_was_revoked_ends_its_connections(npm: Driver, tmp_pa
 
 
 async def test_a_page_of_another_site_opens_no_chat(served: Served) -> None:
-    async with httpx.AsyncClient(base_url=served.url) as http:
+    async with httpx.AsyncClient(base_url=served.url, timeout=300) as http:
         opened = await http.get("/socket.io/?EIO=4&transport=polling")
         sid = opened.text.partition('"sid":"')[2].partition('"')[0]
         foreign = {"Origin": "https://evil.example"}
@@ -308,7 +308,7 @@ async def test_a_socket_that_is_half_open_is_noticed(served: Served) -> None:
 async def test_what_is_posted_and_is_no_packet_is_refused(
     served: Served, caplog: pytest.LogCaptureFixture, body: str, status: int
 ) -> None:
-    async with httpx.AsyncClient(base_url=served.url) as http:
+    async with httpx.AsyncClient(base_url=served.url, timeout=300) as http:
         opened = await http.get("/socket.io/?EIO=4&transport=polling")
         sid = opened.text.partition('"sid":"')[2].partition('"')[0]
         path = f"/socket.io/?EIO=4&transport=polling&sid={sid}"

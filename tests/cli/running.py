@@ -49,7 +49,7 @@ class Feria:
             input=stdin,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=300,
         )
         said = Said(done.returncode, done.stdout, done.stderr)
         assert said.code == code, said
@@ -100,7 +100,7 @@ class RunningNode:
     def stop(self, number: int = signal.SIGTERM) -> tuple[int, str]:
         """Exit code, and what it said on stderr."""
         self.process.send_signal(number)
-        _, said = self.process.communicate(timeout=60)
+        _, said = self.process.communicate(timeout=300)
         return self.process.returncode, said
 
 
@@ -121,7 +121,7 @@ class OnTerminal:
         os.close(theirs)
         self.said = ""
 
-    def wait_for(self, text: str, seconds: float = 60.0) -> None:
+    def wait_for(self, text: str, seconds: float = 300.0) -> None:
         deadline = time.monotonic() + seconds
         while text not in self.said:
             assert time.monotonic() < deadline, self.said
@@ -131,7 +131,7 @@ class OnTerminal:
         """Hear it out."""
         while self._listen(60.0):
             pass
-        return self.process.wait(60)
+        return self.process.wait(300)
 
     def _listen(self, seconds: float) -> bool:
         if not select.select([self._ours], [], [], seconds)[0]:

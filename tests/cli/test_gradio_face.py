@@ -34,7 +34,7 @@ def client(shared: tuple[Feria, RunningNode]) -> Generator[Client]:
         client.put_product(draft("NASTY", title={"es": NASTY}))
         labels = {"labels": ["red", "green", "blue"], "unsure_below": 0.4}
         client.publish("products", nets.seeing(), Description.model_validate(labels))
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + 300
         while client.search("pera").total != 1 or client.search_model().progress.vectors != 2:
             assert time.monotonic() < deadline
         yield client

@@ -134,7 +134,7 @@ def test_up_shows_its_first_round_on_a_locked_node_too(feria: Feria) -> None:
 
 def sign_in(url: str, token: str, **forwarded: str) -> httpx.Response:
     headers = {"Host": "node.example"} | {f"X-Forwarded-{name}": said for name, said in forwarded.items()}
-    return httpx.post(f"{url}/v1/session", json={"token": token}, headers=headers)
+    return httpx.post(f"{url}/v1/session", timeout=300, json={"token": token}, headers=headers)
 
 
 def test_behind_a_proxy_callers_are_who_it_says_they_are(feria: Feria) -> None:

@@ -17,7 +17,7 @@ RED, GREEN, BLUE = (220, 20, 30), (20, 200, 40), (30, 40, 220)
 @pytest.fixture(scope="module")
 def shop(shared: tuple[Feria, RunningNode]) -> Feria:
     feria, node = shared
-    with httpx.Client(base_url=node.url, timeout=60) as http:
+    with httpx.Client(base_url=node.url, timeout=300) as http:
         for sku, colour in (("red-hat", RED), ("green-hat", GREEN), ("blue-hat", BLUE)):
             said = {"sku": sku, "title": {"es": sku, "en": sku}, "price": 9.5, "category": "hats", "stock": 0}
             assert http.put(f"/v1/products/{sku}", json=said).status_code == 201
@@ -25,7 +25,7 @@ def shop(shared: tuple[Feria, RunningNode]) -> Feria:
             assert put.status_code == 200
         described = json.dumps({"labels": ["red", "green", "blue"]})
         http.post("/v1/models/products", files={"file": nets.seeing()}, data={"description": described})
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 300
         while http.get("/v1/search/model").json().get("progress", {}).get("vectors") != 3:
             assert time.monotonic() < deadline
     (feria.folder / "red.png").write_bytes(picture(RED))

@@ -172,6 +172,6 @@ def test_a_training_under_way_is_finished_before_a_node_ends(feria: Feria) -> No
         model = client.train("late", "mlp", rows, "y", columns=["a", "b", "y"], on_progress=on_progress)
         assert told
         assert model.reference == "late@1"
-        assert node.process.wait(60) == 0
+        assert node.process.wait(300) == 0
     with feria.node() as node, Client(node.url) as client:
         assert client.model("late") == model

@@ -34,7 +34,7 @@ class Store:
             env=environment(),
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=300,
         )
         said = Said(done.returncode, done.stdout, done.stderr)
         assert said.code == code, said
@@ -150,7 +150,7 @@ def test_a_store_runs_until_it_is_told_to_end_and_says_what_it_sees(store: Store
         assert status["running"] is True
         assert [entry[-len(line) + 1 :] for entry in status["log"]] == [line.strip()]
         process.send_signal(signal.SIGTERM)
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=300)
     assert (process.returncode, out, err) == (0, "", "The store has gone.\n")
     for path in (store.home.log, store.home.running, *store.home.running.rglob("*")):
         assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0, path

@@ -36,7 +36,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Generator[str]:
         server = Server(uvicorn.Config(create_app(settings), log_config=None, ws="none"))
         thread = threading.Thread(target=server.run, args=([door],))
         thread.start()
-        assert server.up.wait(60)
+        assert server.up.wait(300)
         assert server.started
         yield f"http://127.0.0.1:{door.getsockname()[1]}"
         server.should_exit = True

@@ -92,7 +92,7 @@ async def test_a_thousand_clients_hear_one(served: Served, npm: Driver) -> None:
 
 
 async def test_the_page_and_the_client_script_are_served(served: Served) -> None:
-    async with httpx.AsyncClient(base_url=served.url) as http:
+    async with httpx.AsyncClient(base_url=served.url, timeout=300) as http:
         page = await http.get("/mensaje")
         script = await http.get("/socket.io/socket.io.js")
         rest = [await http.get(f"/mensaje/page.{kind}") for kind in ("js", "css")]

@@ -39,7 +39,7 @@ class Tab:
         return said["result"]["result"].get("value")
 
     async def until(self, condition: str) -> None:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(300):
             while not await self.run(condition):  # noqa: ASYNC110 - the page tells nobody
                 await asyncio.sleep(0.02)
 
@@ -57,11 +57,11 @@ async def visiting(url: str, folder: Path) -> AsyncGenerator[Tab]:
     )  # fmt: skip
     try:
         told = folder / "DevToolsActivePort"
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(300):
             while not told.exists() or "\n" not in told.read_text():  # noqa: ASYNC110 - nor does the browser
                 await asyncio.sleep(0.05)
         port = told.read_text().splitlines()[0]
-        async with httpx.AsyncClient(trust_env=False) as http, asyncio.timeout(30):
+        async with httpx.AsyncClient(trust_env=False) as http, asyncio.timeout(300):
             while not (pages := await _pages(http, port, url)):  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
         async with connect(pages[0], compression=None, max_size=None, ping_interval=None) as socket:

@@ -65,7 +65,7 @@ class Shop:
     async def network(self, file: bytes, description: Description) -> None:
         """Published, and in use for pictures."""
         model = await self.parts[Registry].publish("products", file, description)
-        with anyio.fail_after(120):
+        with anyio.fail_after(300):
             while True:
                 if (await self.http.get("/v1/search/model")).json().get("digest") == model.digest:
                     return
@@ -80,7 +80,7 @@ class Shop:
 
     async def result(self, task_id: str, **query: Any) -> httpx.Response:
         """As old clients have it: asked again for as long as the answer is 202."""
-        with anyio.fail_after(120):
+        with anyio.fail_after(300):
             while True:
                 reply = await self.http.get(f"/tasks/{task_id}/result", params=query)
                 if reply.status_code != 202:

@@ -89,7 +89,7 @@ async def visiting(browser: str, url: str, folder: Path) -> AsyncGenerator[None]
 
 
 async def replay(settings: Settings, browser: str, folder: Path, *, welcome: bool) -> dict[str, Any]:
-    async with site() as (page, origin), asyncio.timeout(120):
+    async with site() as (page, origin), asyncio.timeout(300):
         web = WebSettings(origins=(origin,) if welcome else ())
         async with open_server(settings.model_copy(update={"web": web})) as served:
             await publish(served)

@@ -36,7 +36,7 @@ async def ends(request: pytest.FixtureRequest) -> AsyncGenerator[tuple[EventBus,
 
 
 async def hear(listener: Subscription) -> Event | Missed:
-    with anyio.fail_after(10):
+    with anyio.fail_after(300):
         return await anext(listener)
 
 

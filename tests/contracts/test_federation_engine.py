@@ -78,7 +78,7 @@ class Listener:
         await asyncio.sleep(0)
 
     async def run(self, engine: FederationEngine, job: Running) -> Outcome:
-        async with asyncio.timeout(180):
+        async with asyncio.timeout(300):
             self.running = asyncio.create_task(engine.run(job, self.tell))
             return await self.running
 

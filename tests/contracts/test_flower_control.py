@@ -127,7 +127,7 @@ def _store(superlink: SuperLink, folder: Path, private_key: bytes) -> "Iterator[
 
 
 async def _until(true: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(300):
         while not await true():
             await SystemClock().sleep(0.05)
 

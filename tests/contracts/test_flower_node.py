@@ -98,7 +98,7 @@ async def node(
     await control.register("Lima", key)
     async with open_supernode(home, Limits(100, 10)) as node:
         running = asyncio.create_task(node.supernode.keep_running(SystemClock()))
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(300):
             await node.online.wait()
         yield node
         running.cancel()
@@ -126,7 +126,7 @@ async def _asked(
     """Run the app, which asks this often; do `deed` meanwhile. What was answered."""
     run_id = await control.start(app, {"messages": messages, "file": str(file)})
     doing = asyncio.create_task(asyncio.to_thread(deed))
-    async with asyncio.timeout(120):
+    async with asyncio.timeout(300):
         while (run := await control.run(run_id)).state != "finished":
             await SystemClock().sleep(0.05)
         await doing

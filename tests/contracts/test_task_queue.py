@@ -17,7 +17,7 @@ from feria.tasks.queue import PAYLOAD_BYTES, RESULT_BYTES, TaskQueue
 from feria.tasks.wire import TaskState
 from queues import Deeds, order, queue_on
 
-PATIENCE = 20.0
+PATIENCE = 300.0
 SLOTS = 2
 ROOM = 5
 

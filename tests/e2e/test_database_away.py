@@ -39,7 +39,7 @@ async def locked_node(
     node = await anyio.to_thread.run_sync(starting.__enter__)
     try:
         shown = {"Authorization": f"Bearer {made.out.strip()}"}
-        async with httpx.AsyncClient(base_url=node.url, headers=shown, timeout=60) as http:
+        async with httpx.AsyncClient(base_url=node.url, headers=shown, timeout=300) as http:
             published = await http.post("/v1/models/sum", files={"file": nets.linear([2.0])})
             assert published.status_code == 201, published.text
             yield node, http

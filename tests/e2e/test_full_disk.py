@@ -144,7 +144,7 @@ def is_well(http: httpx.Client) -> None:
 
 
 def test_on_a_full_disk_orders_are_refused_and_those_accepted_end_once_there_is_room(disk: SmallDisk) -> None:
-    with disk.node() as node, httpx.Client(base_url=node.url, timeout=60) as http:
+    with disk.node() as node, httpx.Client(base_url=node.url, timeout=300) as http:
         publish(http)
         orders = Orders(http)
         fill_up(disk, orders)
@@ -161,11 +161,11 @@ def test_on_a_full_disk_orders_are_refused_and_those_accepted_end_once_there_is_
 def test_a_node_killed_on_a_full_disk_serves_again_and_ends_every_task_once_there_is_room(
     disk: SmallDisk,
 ) -> None:
-    with disk.node() as node, httpx.Client(base_url=node.url, timeout=60) as http:
+    with disk.node() as node, httpx.Client(base_url=node.url, timeout=300) as http:
         publish(http)
         orders = Orders(http)
         fill_up(disk, orders)
-    with disk.node() as node, httpx.Client(base_url=node.url, timeout=60) as http:
+    with disk.node() as node, httpx.Client(base_url=node.url, timeout=300) as http:
         is_well(http)
         disk.make_room()
         orders.http = http
@@ -176,11 +176,11 @@ def test_a_node_killed_on_a_full_disk_serves_again_and_ends_every_task_once_ther
 def test_a_node_that_finds_no_room_at_all_says_so_and_starts_when_there_is_some(disk: SmallDisk) -> None:
     disk.fill()
     process = disk.start()
-    _, said = process.communicate(timeout=30)
+    _, said = process.communicate(timeout=300)
     assert process.returncode == 1
     assert said.splitlines()[-1].startswith("disk_full: "), said
     assert "Traceback" not in said
     disk.make_room()
-    with disk.node() as node, httpx.Client(base_url=node.url, timeout=60) as http:
+    with disk.node() as node, httpx.Client(base_url=node.url, timeout=300) as http:
         publish(http)
         is_well(http)

@@ -17,7 +17,7 @@ CHECKS = "not_a_server_error,status_code_conformance,response_schema_conformance
 def test_the_whole_api_holds_what_its_description_says(tmp_path: Path) -> None:
     with Feria(tmp_path / "home", tmp_path).node() as node:
         for name, net in {"0": nets.linear([1.0, 2.0]), "products": nets.mean_colour()}.items():
-            httpx.post(f"{node.url}/v1/models/{name}", files={"file": net}, timeout=60).raise_for_status()
+            httpx.post(f"{node.url}/v1/models/{name}", files={"file": net}, timeout=300).raise_for_status()
         fuzzed = subprocess.run(
             [
                 Path(sys.executable).parent / "schemathesis",
@@ -27,7 +27,7 @@ def test_the_whole_api_holds_what_its_description_says(tmp_path: Path) -> None:
                 "--max-examples=10",
                 "--phases=examples,coverage,fuzzing",
                 "--generation-deterministic",
-                "--request-timeout=30",
+                "--request-timeout=300",
                 "--no-color",
                 *WAITS,
             ],
@@ -38,7 +38,7 @@ def test_the_whole_api_holds_what_its_description_says(tmp_path: Path) -> None:
             timeout=400,
         )
         assert fuzzed.returncode == 0, fuzzed.stdout + fuzzed.stderr
-        assert httpx.get(f"{node.url}/livez").json() == {"status": "live"}
+        assert httpx.get(f"{node.url}/livez", timeout=300).json() == {"status": "live"}
         code, said = node.stop()
         assert code == 0
         assert "Traceback" not in said

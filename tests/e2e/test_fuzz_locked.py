@@ -54,7 +54,10 @@ def locked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Locked]:
         locked = Locked(node, tokens)
         for name, net in {"0": nets.linear([1.0, 2.0]), "products": nets.mean_colour()}.items():
             httpx.post(
-                f"{node.url}/v1/models/{name}", files={"file": net}, headers=locked.shown("admin"), timeout=60
+                f"{node.url}/v1/models/{name}",
+                files={"file": net},
+                headers=locked.shown("admin"),
+                timeout=300,
             ).raise_for_status()
         yield locked
         code, said = node.stop()
@@ -73,7 +76,7 @@ def fuzz(node: RunningNode, folder: Path, *words: str) -> set[tuple[str, int]]:
             "--max-examples=6",
             "--phases=examples,coverage,fuzzing",
             "--generation-deterministic",
-            "--request-timeout=30",
+            "--request-timeout=300",
             "--no-color",
             "--report=ndjson",
             "--report-ndjson-path=said.ndjson",
@@ -83,7 +86,7 @@ def fuzz(node: RunningNode, folder: Path, *words: str) -> set[tuple[str, int]]:
         env=environment(),
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
     )
     assert fuzzed.returncode == 0, fuzzed.stdout + fuzzed.stderr
     found = set()
@@ -101,7 +104,7 @@ def bearer(token: str) -> tuple[str, str]:
 def test_a_stranger_learns_nothing_but_that_the_door_is_locked(locked: Locked, tmp_path: Path) -> None:
     answers = fuzz(locked.node, tmp_path)
     asked = {label for label, _ in answers}
-    described = httpx.get(f"{locked.node.url}/openapi.json").json()["paths"]
+    described = httpx.get(f"{locked.node.url}/openapi.json", timeout=300).json()["paths"]
     assert asked == {f"{method.upper()} {path}" for path, ways in described.items() for method in ways}
     behind = {(label, status) for label, status in answers if not is_open(*label.split(" ", 1))}
     assert {status for _, status in behind} <= {401, 405}  # 405: another method, asked in another's place
@@ -132,10 +135,13 @@ def test_an_administrator_who_removes_whatever_there_is_is_answered_as_described
 
 
 def all_tasks_end(locked: Locked) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 300
     for state in ("waiting", "running"):
         while httpx.get(
-            f"{locked.node.url}/v1/tasks", params={"state": state}, headers=locked.shown("admin")
+            f"{locked.node.url}/v1/tasks",
+            params={"state": state},
+            headers=locked.shown("admin"),
+            timeout=300,
         ).json()["tasks"]:
             assert time.monotonic() < deadline
             time.sleep(0.05)

@@ -18,11 +18,11 @@ LINE = {"X": [[1], [2], [3], [4]], "y": [2, 4, 6, 8]}
 
 
 def post(node: RunningNode, path: str, **what: Any) -> httpx.Response:
-    return httpx.post(f"{node.url}{path}", timeout=60, **what)
+    return httpx.post(f"{node.url}{path}", timeout=300, **what)
 
 
 def digest(node: RunningNode, name: str) -> str:
-    reply = httpx.get(f"{node.url}/v1/models/{name}")
+    reply = httpx.get(f"{node.url}/v1/models/{name}", timeout=300)
     found: str = reply.json()["models"][0]["digest"]
     return found
 
@@ -56,7 +56,7 @@ def test_a_kill_in_the_middle_of_training_leaves_a_node_that_trains(feria: Feria
             f"{node.url}/v1/models/slow/train",
             json=order | {"rows": rows},
             headers={"Accept": "text/event-stream"},
-            timeout=60,
+            timeout=300,
         ) as progress:
             heard = next(line for line in progress.iter_lines() if "fitting" in line)
             assert heard
@@ -64,7 +64,7 @@ def test_a_kill_in_the_middle_of_training_leaves_a_node_that_trains(feria: Feria
             kill(node)
     wait_until(lambda: not any(alive(pid) for pid in workers), "a worker outlives its node")
     with feria.node() as node:
-        assert httpx.get(f"{node.url}/v1/models").json() == {"models": []}
+        assert httpx.get(f"{node.url}/v1/models", timeout=300).json() == {"models": []}
         assert post(node, "/train_model/linear_regression", json=LINE).status_code == 200
     assert list((feria.home / "scratch").iterdir()) == []
 
@@ -86,7 +86,7 @@ def test_kills_at_any_moment_of_publishing_lose_nothing_that_was_acknowledged(fe
                 killer.join()
     assert len(acknowledged) > 4
     with feria.node() as node:
-        rows = httpx.get(f"{node.url}/v1/models/many").json()["models"]
+        rows = httpx.get(f"{node.url}/v1/models/many", timeout=300).json()["models"]
         found = {row["version"]: row["digest"] for row in rows}
         assert acknowledged.items() <= found.items()
         # At most the one under way when each kill came was stored and not acknowledged.
@@ -142,7 +142,7 @@ def test_a_disk_that_fills_while_publishing_leaves_the_node_well(feria: Feria) -
         large = nets.linear([1.0]) + large_comment(30_000_000)
         refused = post(node, "/v1/models/large", files={"file": large})
         assert (refused.status_code, refused.json()["error"]) == (507, "disk_full")
-        models = httpx.get(f"{node.url}/v1/models").json()["models"]
+        models = httpx.get(f"{node.url}/v1/models", timeout=300).json()["models"]
         assert [model["name"] for model in models] == ["small"]
         assert post(node, "/v1/models/small/predict", json={"rows": [[2]]}).json()["predictions"] == [2.0]
         assert post(node, "/v1/models/small", files={"file": nets.linear([3.0])}).status_code == 201
@@ -183,7 +183,7 @@ def alive(pid: int) -> bool:
         return False
 
 
-def wait_until(true: Any, otherwise: str, seconds: float = 20.0) -> None:
+def wait_until(true: Any, otherwise: str, seconds: float = 300.0) -> None:
     deadline = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < deadline, otherwise

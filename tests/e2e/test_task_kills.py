@@ -44,7 +44,7 @@ class Shopper(threading.Thread):
 
     def run(self) -> None:
         sent = self.number
-        with httpx.Client(base_url=self.url, timeout=10) as http:
+        with httpx.Client(base_url=self.url, timeout=300) as http:
             while not self.stop.is_set():
                 if self._order(http, sent):
                     sent += SUBMITTERS
@@ -102,7 +102,10 @@ def kill_again_and_again(feria: Feria, database: str | None) -> None:
     url = f"http://127.0.0.1:{port}"
     with node(feria, port, environ) as process:
         RunningNode(process, "Ctrl-C")
-        assert httpx.post(f"{url}/v1/models/sum", files={"file": nets.linear([2.0])}).status_code == 201
+        assert (
+            httpx.post(f"{url}/v1/models/sum", timeout=300, files={"file": nets.linear([2.0])}).status_code
+            == 201
+        )
     stop = threading.Event()
     shoppers = [Shopper(url, number, stop) for number in range(SUBMITTERS)]
     for shopper in shoppers:
@@ -126,7 +129,7 @@ def kill_again_and_again(feria: Feria, database: str | None) -> None:
     assert len(set(accepted.values())) == len(accepted) > KILLS
     with node(feria, port, environ) as process:
         RunningNode(process, "Ctrl-C")
-        with httpx.Client(base_url=url, timeout=120) as http:
+        with httpx.Client(base_url=url, timeout=300) as http:
             for number, task in accepted.items():
                 result = end_of(http, task)
                 assert told.get(task, result) == result
@@ -165,7 +168,7 @@ class node:
 
 
 def end_of(http: httpx.Client, task: str) -> Any:
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 300
     while time.monotonic() < deadline:
         reply = http.get(f"/v1/tasks/{task}/result", params={"wait": 60})
         if reply.status_code != 202:

@@ -66,7 +66,7 @@ class Traffic:
     async def make_good(self) -> None:
         """Send again what was refused."""
         for number in set(self.refused) - set(self.accepted):
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(300):
                 while await self.order(number) is None:  # noqa: ASYNC110 - the node says when it can
                     await asyncio.sleep(0.1)
 
@@ -74,7 +74,7 @@ class Traffic:
         """Each accepted order has become one task, and that has its one end."""
         assert len(set(self.accepted.values())) == len(self.accepted)
         for number, task in self.accepted.items():
-            reply = await self.http.get(f"/v1/tasks/{task}/result", params={"wait": 30}, timeout=60)
+            reply = await self.http.get(f"/v1/tasks/{task}/result", params={"wait": 30}, timeout=300)
             assert reply.status_code == 200, reply.text
             assert reply.json()["predictions"] == [2.0 * number]
         tasks = await every_task(self.http)
@@ -104,7 +104,7 @@ async def traffic(http: httpx.AsyncClient, *, submitters: int = 4) -> AsyncGener
             over.set()
 
 
-async def until(true: Callable[[], bool], seconds: float = 25.0) -> None:
+async def until(true: Callable[[], bool], seconds: float = 300.0) -> None:
     deadline = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < deadline, "it does not come"

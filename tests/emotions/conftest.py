@@ -17,5 +17,5 @@ assert photographs  # a fixture
 async def served(settings: Settings) -> AsyncGenerator[Served]:
     async with open_server(settings) as served:
         await publish(served)
-        with anyio.fail_after(60):
+        with anyio.fail_after(300):
             yield served

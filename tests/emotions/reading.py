@@ -75,6 +75,6 @@ async def ask(socket: ClientConnection, **frame: Any) -> dict[str, Any]:
 
 
 async def heard(socket: ClientConnection) -> dict[str, Any]:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(300):
         said: dict[str, Any] = json.loads(await socket.recv())
     return said

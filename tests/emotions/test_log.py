@@ -182,7 +182,7 @@ async def test_answers_go_on_while_the_database_is_gone_and_say_that_they_were_n
                     "emotions": EmotionSettings(allow=("statistics",)),
                 }
             )
-            async with open_server(changed) as served, asyncio.timeout(120):
+            async with open_server(changed) as served, asyncio.timeout(300):
                 await publish(served)
                 picture = base64_of(shade("happy"))
                 async with streaming(served) as socket:

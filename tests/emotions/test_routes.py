@@ -16,7 +16,7 @@ from serving import Served, open_server
 
 @pytest.fixture
 async def http(served: Served) -> AsyncGenerator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(base_url=served.url, timeout=20) as http:
+    async with httpx.AsyncClient(base_url=served.url, timeout=300) as http:
         yield http
 
 
@@ -136,8 +136,8 @@ async def test_an_own_network_is_put_on_the_shelf_once(settings: Settings) -> No
     file.with_suffix(".json").write_text(json.dumps({"labels": NAMES[::-1], "unsure_below": 0.9}))
     own = settings.model_copy(update={"emotions": EmotionSettings(model_path=file)})
     for _ in range(2):
-        async with open_server(own) as served, httpx.AsyncClient(base_url=served.url) as http:
-            with anyio.fail_after(30):
+        async with open_server(own) as served, httpx.AsyncClient(base_url=served.url, timeout=300) as http:
+            with anyio.fail_after(300):
                 while not await served.parts[Emotions].healthy():  # noqa: ASYNC110 - it is put beside all else
                     await anyio.sleep(0.01)
             said = (await http.post("/v1/emotions", content=shade("angry"))).json()
@@ -154,8 +154,8 @@ async def test_an_own_network_that_is_none_is_told_in_the_log_and_the_node_goes_
 ) -> None:
     (settings.home.parent / "bad.onnx").write_bytes(b"no network")
     own = settings.model_copy(update={"emotions": EmotionSettings(model_path=settings.home.parent / name)})
-    async with open_server(own) as served, httpx.AsyncClient(base_url=served.url) as http:
-        with anyio.fail_after(30):
+    async with open_server(own) as served, httpx.AsyncClient(base_url=served.url, timeout=300) as http:
+        with anyio.fail_after(300):
             while said not in caplog.text:  # noqa: ASYNC110
                 await anyio.sleep(0.01)
         assert (await http.get("/livez")).status_code == 200
@@ -165,7 +165,7 @@ async def test_a_network_without_labels_has_the_seven_in_their_order(settings: S
     from emotions.reading import by_brightness
     from feria.registry.shelf import Registry
 
-    async with open_server(settings) as served, httpx.AsyncClient(base_url=served.url) as http:
+    async with open_server(settings) as served, httpx.AsyncClient(base_url=served.url, timeout=300) as http:
         await served.parts[Registry].publish("emotions", by_brightness())
         said = (await http.post("/v1/emotions", content=shade("disgust"))).json()
         assert said["faces"][0]["emotion_name"] == "disgust"
@@ -175,7 +175,7 @@ async def test_a_model_that_reads_no_pictures_is_said_to_be_none(settings: Setti
     import nets
     from feria.registry.shelf import Registry
 
-    async with open_server(settings) as served, httpx.AsyncClient(base_url=served.url) as http:
+    async with open_server(settings) as served, httpx.AsyncClient(base_url=served.url, timeout=300) as http:
         await served.parts[Registry].publish("emotions", nets.linear([1.0]))
         reply = await http.post("/v1/emotions", content=shade("happy"))
         assert (reply.status_code, reply.json()["error"]) == (422, "not_a_model")

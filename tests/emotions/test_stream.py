@@ -43,7 +43,7 @@ class Held:
 
         def held(predictor: ExpressionPredictor, payloads: Any) -> Any:
             self.begun += len(payloads)
-            assert self.go.wait(20)
+            assert self.go.wait(300)
             return answer(predictor, payloads)
 
         monkeypatch.setattr(ExpressionPredictor, "answer", held)
@@ -59,7 +59,7 @@ def held(monkeypatch: pytest.MonkeyPatch) -> Any:
 @asynccontextmanager
 async def node(settings: Settings, **emotions: Any) -> AsyncGenerator[Served]:
     changed = settings.model_copy(update={"emotions": EmotionSettings(**emotions)})
-    async with open_server(changed) as served, asyncio.timeout(60):
+    async with open_server(changed) as served, asyncio.timeout(300):
         await publish(served)
         yield served
 

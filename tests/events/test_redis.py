@@ -24,7 +24,7 @@ async def test_a_cut_link_stops_nobody_and_both_sides_are_told_once_it_is_back()
             shaky.subscribe("*") as at_shaky,
             steady.subscribe("*") as at_steady,
         ):
-            with anyio.fail_after(30):
+            with anyio.fail_after(300):
                 shaky.publish("before", 1)
                 assert await anext(at_shaky) == await anext(at_steady) == Event("before", 1)
                 await link.cut()
@@ -57,7 +57,7 @@ async def test_a_link_that_only_looks_alive_is_given_up(
         link.freeze()
         await until(lambda: "nothing heard for 0.5 s" in caplog.text)
         link.thaw()
-        with anyio.fail_after(30):
+        with anyio.fail_after(300):
             assert await anext(listener) == Missed(None)
 
 
@@ -66,7 +66,7 @@ async def test_a_node_starts_without_its_redis_and_finds_it_later() -> None:
         await link.cut()
         async with redis.open_redis_bus(settings) as bus, bus.subscribe("a") as listener:
             bus.publish("a", 1)
-            with anyio.fail_after(30):
+            with anyio.fail_after(300):
                 assert await anext(listener) == Event("a", 1)
                 await link.mend()
                 assert await anext(listener) == Missed(None)
@@ -82,7 +82,7 @@ async def test_what_is_not_json_or_no_letter_of_ours_harms_nobody(caplog: pytest
         bus.publish("a", object())
         await bus._client.publish(settings.channel, b"\xff not ours")
         bus.publish("a", 1)
-        with anyio.fail_after(10):
+        with anyio.fail_after(300):
             assert await anext(listener) == Event("a", 1)
     assert "An event on a is not JSON" in caplog.text
     assert "Something that is no event came over Redis" in caplog.text

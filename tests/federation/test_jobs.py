@@ -52,7 +52,7 @@ async def test_a_job_trains_and_publishes_with_its_history(federation: Federatio
 
 async def test_what_is_told_has_an_id_each_and_an_end(federation: Federation) -> None:
     job = await federation.start(rounds=2)
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(300):
         told = [one async for one in federation.jobs.events(job.number, 0)]
     assert [at for at, _ in told] == list(range(1, len(told) + 1))
     assert states(event for _, event in told) == ["pending", "running", "completed"]
@@ -66,7 +66,7 @@ async def test_the_bus_hears_how_a_job_stands_after_it_was_written_down(federati
     async with federation.bus.subscribe("job.*") as heard:
         job = await federation.start()
         news = []
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(300):
             async for event in heard:
                 assert isinstance(event, Event)
                 news.append(event.data)

@@ -41,7 +41,7 @@ class Door:
         token = (await self.parts[Tokens].create(TokenOrder(name=name, role=role))).token
         headers = {"Authorization": f"Bearer {token}"}
         async with httpx.AsyncClient(
-            transport=self.transport, base_url="http://node", headers=headers, timeout=60
+            transport=self.transport, base_url="http://node", headers=headers, timeout=300
         ) as http:
             yield http
 
@@ -138,7 +138,7 @@ async def test_a_job_is_stopped_and_resumed(door: Door) -> None:
         await register(http, *NAMES)
         url = (await http.post("/v1/jobs", json=ORDER)).headers["Location"]
         await door.engine.began.wait()
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(300):
             running = (await http.get("/v1/jobs", params={"state": "running"})).json()
         assert (await http.post(f"{url}/resume")).status_code == 409
         stopped = await http.post(f"{url}/stop")

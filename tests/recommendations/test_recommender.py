@@ -171,7 +171,7 @@ async def test_the_catalogue_is_followed(recommender: Recommender, node: Node) -
     await catalog.put(draft(100))
     await recommender.tell([did(EVA, "view", 100)])  # a product as new as this is known at once
     found = skus(await recommender.for_shopper(None, 100))
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(300):
         while {"P0003", "P0005"} & set(found):
             await asyncio.sleep(0.02)
             found = skus(await recommender.for_shopper(None, 100))
@@ -214,7 +214,7 @@ async def test_a_node_that_comes_back_knows_what_it_knew(
         popular = skus(await recommender.for_shopper(None, 10))
     async with open_node(settings) as node:
         recommender = node.parts[Recommender]
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(300):
             while not (await recommender.together_with("P0007", None, 5)).products:  # noqa: ASYNC110
                 await asyncio.sleep(0.02)  # what is waited for sets no event
         assert skus(await recommender.together_with("P0007", None, 5)) == ["P0030"]

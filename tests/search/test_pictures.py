@@ -73,7 +73,7 @@ class Shop:
 
     async def seen(self, vectors: int) -> PictureNetwork:
         """Once the network in use has seen so many pictures, and none is left."""
-        with anyio.fail_after(120):
+        with anyio.fail_after(300):
             while True:
                 now = await self.ready()
                 if (now.progress.vectors, now.progress.waiting, now.coming) == (vectors, 0, None):
@@ -82,7 +82,7 @@ class Shop:
 
     async def ready(self) -> PictureNetwork:
         """Once there is a network in use."""
-        with anyio.fail_after(120):
+        with anyio.fail_after(300):
             while (await self.http.get("/v1/search/model")).status_code != 200:  # noqa: ASYNC110
                 await anyio.sleep(0.01)
         return await self.network()
@@ -172,7 +172,7 @@ async def test_filters_hold_all_at_once(seeing: Shop, query: dict[str, Any], sku
 
 
 async def test_words_and_looks_together_bring_up_what_has_both(seeing: Shop) -> None:
-    with anyio.fail_after(30):
+    with anyio.fail_after(300):
         while (await seeing.http.get("/v1/search", params={"q": "blue"})).json()["total"] != 2:  # noqa: ASYNC110
             await anyio.sleep(0.01)
     answer = await seeing.ask(picture(RED), q="hat")
@@ -322,7 +322,7 @@ async def test_without_a_network_one_is_told_how_to_add_it(shop: Shop) -> None:
 
 async def test_a_network_for_rows_is_no_network_for_pictures(shop: Shop) -> None:
     await shop.registry.publish("products", nets.linear([1.0]))
-    with anyio.fail_after(120):
+    with anyio.fail_after(300):
         while (reply := await shop.http.post("/v1/search/image", content=picture(RED))).json()[  # noqa: ASYNC110
             "error"
         ] == "busy":
@@ -337,7 +337,7 @@ async def test_a_network_is_used_as_soon_as_it_is_on_the_shelf_and_no_longer_tha
     await shop.ready()
     await shop.ask(picture(RED))
     await shop.registry.delete("products")
-    with anyio.fail_after(30):
+    with anyio.fail_after(300):
         while (await shop.http.post("/v1/search/image", content=picture(RED))).status_code != 503:  # noqa: ASYNC110
             await anyio.sleep(0.01)
 

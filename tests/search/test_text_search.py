@@ -46,7 +46,7 @@ async def skus(search: TextSearch, text: str, filters: Filters = ANY) -> list[st
 
 
 async def until(holds: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(300):
         while not await holds():  # noqa: ASYNC110 - what is waited for says nothing
             await asyncio.sleep(0.01)
 

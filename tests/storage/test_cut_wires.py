@@ -59,7 +59,7 @@ async def test_wherever_its_answer_ends_a_server_answers_or_is_unavailable(
 ) -> None:
     url = make_url(SERVERS[kind])
     assert url.port is not None
-    async with asyncio.timeout(20), hanging_up_after(url.host or "127.0.0.1", url.port, count) as port:
+    async with asyncio.timeout(300), hanging_up_after(url.host or "127.0.0.1", url.port, count) as port:
         through = url.set(host="127.0.0.1", port=port).render_as_string(hide_password=False)
         async with open_database(StorageSettings(url=through), tmp_path) as database:
             try:

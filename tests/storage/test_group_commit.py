@@ -17,7 +17,7 @@ from feria.storage import group_commit
 from feria.storage.database import Database, open_database
 from feria.storage.group_commit import GroupCommit, open_group_commit
 
-PATIENCE = 30
+PATIENCE = 300
 """Seconds after which a test has failed; nothing here takes as long."""
 
 Step = Callable[[Connection], None]

@@ -19,7 +19,7 @@ SEVEN = text("SELECT 7")
 
 
 async def ask(database: Database) -> int | None:
-    async with asyncio.timeout(20), database.transaction(read_only=True) as session:
+    async with asyncio.timeout(300), database.transaction(read_only=True) as session:
         answer: int | None = await session.scalar(SEVEN)
         return answer
 

@@ -269,7 +269,7 @@ def test_a_store_killed_at_any_step_has_joined_or_can_join_again(
         capture_output=True,
         text=True,
         env=os.environ | {"POLARS_MAX_THREADS": "1"},
-        timeout=120,
+        timeout=300,
     )
     *killed, lived = map(int, done.stdout.split())
     assert lived == 0, done.stderr

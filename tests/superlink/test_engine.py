@@ -138,7 +138,7 @@ async def test_a_store_that_is_killed_in_mid_round_is_waited_for_and_the_model_i
 
     listener = Listener()
     listener.when(wire.Sent, 2, die_and_come_back, name=ANA, phase="train")
-    rules = {"deadline_seconds": 30, "otherwise": "wait", "wait_seconds": 180, "retry_seconds": 1}
+    rules = {"deadline_seconds": 60, "otherwise": "wait", "wait_seconds": MINUTES, "retry_seconds": 1}
     outcome = await listener.run(shops, tmp_path / "job", participation=rules)
     assert listener.last_end(2).replies == 3
     assert outcome.file.read_bytes() == undisturbed
@@ -152,11 +152,11 @@ async def test_a_store_that_stays_away_is_known_to_be_and_two_of_three_go_on_wit
 
     listener = Listener()
     listener.when(wire.Sent, 1, die, name=BERTA, phase="train")
-    await listener.run(shops, tmp_path / "job", participation={"deadline_seconds": 120, "min_replies": 2})
+    await listener.run(shops, tmp_path / "job", participation={"deadline_seconds": 300, "min_replies": 2})
     first, *_ = listener.missed(BERTA)
     assert isinstance(first, wire.Failed)
     assert first.code == NODE_UNAVAILABLE
-    assert first.seconds < 60  # a deadline of 120, and Flower alone needs up to 60
+    assert first.seconds < 150  # of 300 for which an answer is waited for
     # She may have answered before she died.
     began = first.round if first.phase == "train" else first.round + 1
     assert [listener.last_end(number).replies for number in range(began, ROUNDS + 1)] == [2] * (
@@ -178,13 +178,14 @@ async def test_a_frozen_store_is_not_waited_for_beyond_the_deadline_and_takes_pa
 
     frozen.when(wire.Sent, 1, _deed(shops.signal, CARLA, signal.SIGSTOP), name=CARLA, phase="train")
     frozen.when(wire.Failed | wire.Straggled, None, missed, name=CARLA)
-    rules = {"deadline_seconds": 12, "min_replies": 2, "otherwise": "wait", "retry_seconds": 1}
+    # Within the deadline two stores must answer, however slow the machine is.
+    rules = {"deadline_seconds": 60, "min_replies": 2, "otherwise": "wait", "retry_seconds": 1}
     job = asyncio.create_task(frozen.run(shops, tmp_path / "job", participation=rules, rounds=1000))
     async with asyncio.timeout(MINUTES):
         await asyncio.wait([job, asyncio.ensure_future(back.wait())], return_when=asyncio.FIRST_COMPLETED)
-    assert back.is_set()
+    assert not job.done(), job.result()
     first, *_ = frozen.missed(CARLA)
-    assert first.seconds < 60
+    assert first.seconds < 120
     if first.phase == "train":
         assert frozen.last_end(first.round).replies == 2
     job.cancel()
@@ -201,7 +202,7 @@ async def test_a_superlink_that_is_killed_comes_back_and_the_model_is_the_same(
 
     listener = Listener()
     listener.when(wire.Sent, 2, kill, name=ANA, phase="train")
-    rules = {"deadline_seconds": 60, "otherwise": "wait", "wait_seconds": 180, "retry_seconds": 1}
+    rules = {"deadline_seconds": 60, "otherwise": "wait", "wait_seconds": MINUTES, "retry_seconds": 1}
     outcome = await listener.run(shops, tmp_path / "job", participation=rules)
     assert outcome.file.read_bytes() == undisturbed
 
@@ -281,7 +282,7 @@ async def test_a_store_that_is_removed_in_the_middle_of_a_job_has_no_part_in_the
 
     listener = Listener()
     listener.when(wire.RoundEnded, 1, shut_out)
-    rules = {"deadline_seconds": 30, "min_replies": 2}
+    rules = {"deadline_seconds": 60, "min_replies": 2}
     await listener.run(shops, tmp_path / "job", participation=rules)
     assert listener.last_end(1).replies == 3
     assert listener.last_end(ROUNDS).replies == 2

@@ -108,7 +108,7 @@ def _shown(superlink: SuperLink) -> datetime:
 
 
 def _wait(true: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 300
     while not true():
         assert time.monotonic() < deadline, "it never came"
         time.sleep(0.02)
@@ -163,7 +163,7 @@ async def test_a_superlink_that_is_killed_comes_back_and_knows_its_nodes(
         assert pid is not None
         os.kill(pid, signal.SIGKILL)
         await _until(lambda: superlink.link.starts > starts)
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(300):
             await superlink.ready()
         assert superlink.link.pid != pid
         assert [(node.node_id, node.name) for node in await control.nodes()] == [(node_id, "Tienda Lima")]
@@ -185,7 +185,7 @@ async def test_a_node_that_runs_on_renews_its_certificate_in_time(
     _ends_soon(folder)  # as if a year had gone by
     days.passes.set()
     await _until(lambda: superlink.link.starts > starts)
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(300):
         await superlink.ready()
     assert await asyncio.to_thread(_shown, superlink) > datetime.now(UTC) + LIFE - timedelta(days=1)
     assert superlink.ca.read_bytes() == first_ca

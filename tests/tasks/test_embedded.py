@@ -17,7 +17,7 @@ from feria.tasks.tables import TaskRow
 from feria.tasks.wire import TaskState
 from queues import Deeds, order, queue_on
 
-PATIENCE = 20.0
+PATIENCE = 300.0
 
 
 async def left_running(database: Database, task_id: str, attempts: int) -> None:

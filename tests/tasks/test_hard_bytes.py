@@ -15,7 +15,7 @@ from feria.tasks.queue import RESULT_BYTES, Work
 from feria.tasks.wire import TaskState
 from queues import Deeds, order, queue_on
 
-PATIENCE = 30.0
+PATIENCE = 300.0
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)  # lone surrogates are no JSON
 NUMBERS = st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False, allow_infinity=False)
 ANY_JSON = st.recursive(

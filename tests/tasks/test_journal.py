@@ -24,7 +24,7 @@ from proxies import Wire, wire_to
 from queues import Deeds, order, queue_on
 from servers import SERVERS, fresh_database
 
-PATIENCE = 30.0
+PATIENCE = 300.0
 
 
 def values(payload: bytes = b"null", **more: object) -> Values:

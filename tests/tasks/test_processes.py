@@ -128,7 +128,7 @@ async def test_a_process_that_takes_too_long_is_ended(processes: Processes) -> N
 async def test_more_than_may_wait_are_told_to_come_back(processes: Processes) -> None:
     started = asyncio.Event()
     running = asyncio.create_task(processes.run(deeds.wait, report=lambda *_: started.set()))
-    with anyio.fail_after(30):
+    with anyio.fail_after(300):
         await started.wait()
     waiting = asyncio.create_task(processes.run(deeds.add, 1, 1))
     await asyncio.sleep(0)
@@ -172,7 +172,7 @@ def test_no_process_outlives_a_node_that_is_killed() -> None:
         assert node.stdout is not None
         worker = int(node.stdout.readline())
         node.kill()
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 300
     while _alive(worker):
         assert time.monotonic() < deadline, "the worker lives on"
         time.sleep(0.01)

@@ -45,7 +45,7 @@ def _lives(pid: int) -> bool:
 
 
 def _wait(true: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 300
     while not true():
         assert time.monotonic() < deadline, "it never came"
         time.sleep(0.02)

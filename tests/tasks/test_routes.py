@@ -99,7 +99,7 @@ async def test_a_task_is_called_off_and_then_forgotten(opened: Any) -> None:
 
 async def test_events_follow_a_task_to_its_end(settings: Settings) -> None:
     deeds = Deeds()
-    async with open_server(settings) as node, httpx.AsyncClient(base_url=node.url) as http:
+    async with open_server(settings) as node, httpx.AsyncClient(base_url=node.url, timeout=300) as http:
         queue: TaskQueue = node.parts[TaskQueue]
         queue.handle("linger", deeds.linger)
         task = await queue.submit(order("linger", owner="local"))
@@ -246,7 +246,7 @@ async def test_who_hangs_up_calls_a_plain_training_off(settings: Settings) -> No
         await sent.wait()
         await asyncio.sleep(0.2)
         gone.set()
-        with anyio.fail_after(20):
+        with anyio.fail_after(300):
             await asking
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1") as http:
             assert (await http.get("/v1/models/slow")).status_code == 404

@@ -91,7 +91,7 @@ async def test_requests_and_tasks_go_on_with_the_callers_trace(
         assert (await http.post(path, json={"rows": [[1]]}, headers=headers)).status_code == 200
         queued = {**headers, "Prefer": "respond-async", "X-Request-Id": "lima-2"}
         task = (await http.post(path, json={"rows": [[1]]}, headers=queued)).json()
-        with anyio.fail_after(30):
+        with anyio.fail_after(300):
             await http.get(f"/v1/tasks/{task['id']}/result", params={"wait": 20})
         await http.get("/v1/models/two/versions/1")
     asked, ordered = [span for span in collector.spans if span["name"] == "POST /v1/models/{name}/predict"]

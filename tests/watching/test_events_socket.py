@@ -26,14 +26,14 @@ async def served(settings: Settings) -> AsyncGenerator[Served]:
         update={"events": EventSettings(buffer=4), "web": WebSettings(read_seconds=0.5)}
     )
     async with open_server(impatient) as served:
-        with anyio.fail_after(30):
+        with anyio.fail_after(300):
             yield served
 
 
 @pytest.fixture
 async def locked(settings: Settings) -> AsyncGenerator[Served]:
     async with open_server(settings.model_copy(update={"access": AccessSettings(locked=True)})) as served:
-        with anyio.fail_after(30):
+        with anyio.fail_after(300):
             yield served
 
 
@@ -154,7 +154,10 @@ async def test_a_change_on_the_shelf_is_an_event(served: Served) -> None:
 
     import nets
 
-    async with listening(served, "?topic=model.*") as socket, httpx.AsyncClient(base_url=served.url) as http:
+    async with (
+        listening(served, "?topic=model.*") as socket,
+        httpx.AsyncClient(base_url=served.url, timeout=300) as http,
+    ):
         await tell(served)
         await http.post("/v1/models/one", files={"file": nets.linear([1.0])})
         assert json.loads(await socket.recv())["data"] == {"name": "one", "latest": 1}

@@ -83,14 +83,16 @@ async def open_client(
 
 @contextlib.contextmanager
 def _unsaid() -> Iterator[None]:
-    """The command itself says what was refused, so the node that it opens does not, for as long as it is
-    open."""
-    requests = logging.getLogger("feria.web.watch")
-    requests.disabled = True
+    """The node that a command opens for itself says nothing of its requests, for the command says what was
+    refused, and nothing of how late it is, for nobody else waits for it."""
+    loggers = [logging.getLogger(name) for name in ("feria.web.watch", "feria.telemetry.lag")]
+    for each in loggers:
+        each.disabled = True
     try:
         yield
     finally:
-        requests.disabled = False
+        for each in loggers:
+            each.disabled = False
 
 
 def reaching(reach: "Reach") -> "AsyncClient":
