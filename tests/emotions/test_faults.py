@@ -132,7 +132,7 @@ async def test_a_thousand_who_vanish_with_work_under_way_cost_the_next_nothing(s
             began = asyncio.get_running_loop().time()
             said = await ask(socket, command="predict", image=base64_of(shade("sad")))
             assert said["emotion_name"] == "sad"
-            assert asyncio.get_running_loop().time() - began < 1
+            assert asyncio.get_running_loop().time() - began < 5
 
 
 async def test_a_version_that_changes_under_load_fails_nobody(served: Served) -> None:
