@@ -7,10 +7,17 @@ import pytest
 
 from emotions.reading import publish
 from faces.conftest import photographs
+from feria.emotions import log
 from feria.settings import Settings
 from serving import Served, open_server
 
 assert photographs  # a fixture
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A label is stored, however slow the machine is; which waits are short, a test says."""
+    monkeypatch.setattr(log, "PATIENCE", 300.0)
 
 
 @pytest.fixture

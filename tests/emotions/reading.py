@@ -66,7 +66,7 @@ async def publish(served: Served, file: bytes | None = None, labels: Sequence[st
 def streaming(
     served: Served, path: str = "/v1/emotions/stream", **more: Any
 ) -> AbstractAsyncContextManager[ClientConnection]:
-    return connect(served.url.replace("http", "ws", 1) + path, max_size=None, **more)
+    return connect(served.url.replace("http", "ws", 1) + path, max_size=None, open_timeout=300, **more)
 
 
 async def ask(socket: ClientConnection, **frame: Any) -> dict[str, Any]:

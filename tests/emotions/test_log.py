@@ -146,14 +146,14 @@ async def test_a_database_that_is_silent_is_not_waited_for_again_and_again(
             monkeypatch.setattr(logs, "PATIENCE", 0.05)
             stuck = Stuck(database, monkeypatch)
             assert await log.store([label("sad")]) is False
-            began = asyncio.get_running_loop().time()
             assert [await log.store([label("fear")]) for _ in range(50)] == [False] * 50
-            assert asyncio.get_running_loop().time() - began < 0.05  # nobody asked, so nobody waited
+            assert stuck.asked == 1  # nobody asked again, so nobody waited
             clock.advance(logs.AWAY_SECONDS)
             answers = await asyncio.gather(*(log.store([label("angry")]) for _ in range(20)))
             assert answers == [False] * 20
             assert log.unstored == 71
             clock.advance(logs.AWAY_SECONDS)
+            monkeypatch.setattr(logs, "PATIENCE", 300.0)
             stuck.go.set()
             assert await log.store([label("happy")]) is True
             assert await log.store([label("happy")]) is True
@@ -169,8 +169,9 @@ async def test_a_database_that_is_silent_is_not_waited_for_again_and_again(
 @pytest.mark.parametrize("how", ["cut", "silence"])
 @pytest.mark.parametrize("kind", sorted(SERVERS))
 async def test_answers_go_on_while_the_database_is_gone_and_say_that_they_were_not_stored(
-    settings: Settings, kind: str, how: str
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, kind: str, how: str
 ) -> None:
+    patience, asked = 2.0, 100
     async with fresh_database(kind) as storage:
         assert storage.url is not None
         url = make_url(storage.url)
@@ -188,17 +189,15 @@ async def test_answers_go_on_while_the_database_is_gone_and_say_that_they_were_n
                 async with streaming(served) as socket:
                     await heard(socket)
                     assert (await ask(socket, command="predict", image=picture))["stored"] is True
+                    monkeypatch.setattr(logs, "PATIENCE", patience)
                     getattr(wire, how)()
-                    clock = SystemClock()
-                    until, slow, answered = clock.monotonic() + 5, 0, 0
-                    while clock.monotonic() < until:
+                    clock, slow = SystemClock(), 0
+                    for _ in range(asked):
                         began = clock.monotonic()
                         said = await ask(socket, command="predict", image=picture)
                         assert (said["emotion_name"], said["stored"]) == ("happy", False)
-                        slow += clock.monotonic() - began > 0.4
-                        answered += 1
-                    assert slow <= 7  # the first, and one a second that finds out
-                    assert answered > 100
+                        slow += clock.monotonic() - began > patience
+                    assert slow < asked / 2  # one a second finds out; the others do not wait
                     wire.mend()
                     while not (await ask(socket, command="predict", image=picture))["stored"]:
                         await ask(socket, command="health")
