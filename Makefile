@@ -41,6 +41,9 @@ soak: $(READY) ## Simulate a cluster's histories by the million: make soak ARGS=
 replay: $(READY) ## One simulated history again, step by step: make replay ARGS=4711
 	@PYTHONPATH=tests $(BIN)/python -m simulations.replay $(ARGS)
 
+soak-net: $(READY) ## Five real nodes, bad networks, kills, full disks, for an hour (root): make soak-net ARGS="--minutes 5"
+	@PYTHONPATH=tests $(BIN)/python -m real_nodes.soak $(ARGS)
+
 fuzz-frames: $(READY) ## Bad bytes for a node's gossip port, a million times: make fuzz-frames ARGS=1000000
 	@PYTHONPATH=tests $(BIN)/python -m simulations.frames_fuzz $(ARGS)
 

@@ -181,7 +181,7 @@ class Store:
         those it has not seen are gone.
         """
         watch = _Watch(prefix, self.place if since is None else since)
-        missed = self._reading.forgotten() if since == 0 else 0  # by nobody: who saw nothing misses nothing
+        missed = self.place if since == 0 else 0  # by nobody: who saw nothing misses nothing
         self._watches.add(watch)
         try:
             while True:
