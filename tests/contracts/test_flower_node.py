@@ -217,6 +217,47 @@ def test_the_loop_of_a_supernode_asks_nothing_of_time_but_to_sleep() -> None:
     assert asked == {"sleep"}
 
 
+def test_the_loop_of_a_supernode_pushes_answers_when_the_pull_names_a_run() -> None:
+    from flwr.supernode import start_client_internal
+
+    code = inspect.getsource(start_client_internal.start_client_internal)
+    pulls, pushes = (code.index(f"{name}(") for name in ("_pull_and_store_message", "_push_messages"))
+    assert pulls < code.index("if run_id is None") < pushes
+    assert "state=state" in code[pulls:pushes]
+
+
+def test_a_look_for_answers_takes_none_of_them_away() -> None:
+    """With Flower's own state of a SuperNode: what was looked at is still there to be pushed."""
+    from flwr.app import Error, Message, Metadata
+    from flwr.supercore.object_store.in_memory_object_store import InMemoryObjectStore
+    from flwr.supernode.nodestate.in_memory_nodestate import InMemoryNodeState
+
+    state = InMemoryNodeState(InMemoryObjectStore())
+    said = Metadata(
+        run_id=7,
+        message_id="answer",
+        src_node_id=2,
+        dst_node_id=1,
+        reply_to_message_id="asked",
+        group_id="",
+        created_at=time.time(),
+        ttl=600.0,
+        message_type="train",
+    )
+    answer = Message(metadata=said, error=Error(code=0))
+
+    def nothing_comes(**_: object) -> None:
+        return None
+
+    assert flower_node._pull_or_push(nothing_comes, state=state) is None
+    state.store_message(answer)
+    for _ in range(2):
+        assert flower_node._pull_or_push(nothing_comes, state=state) is not None
+    assert len(state.get_messages_legacy(is_reply=True)) == 1
+    assert flower_node._pull_or_push(nothing_comes, state=state) is None
+    assert flower_node._pull_or_push(lambda **_: 7, state=state) == 7
+
+
 def test_what_is_pulled_again_later_is_pulled_again_by_these_defaults() -> None:
     from flwr.supercore.inflatable import inflatable_utils
 

@@ -5,11 +5,12 @@ child processes import this, for flwr takes seconds and a hundred megabytes.
 """
 
 import contextlib
+import functools
 import logging
 import threading
 import time
 import types
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx
@@ -26,6 +27,7 @@ from flwr.supercore.interceptors import (
 from flwr.supercore.protobuf.client import ProtobufClientInterceptor
 from flwr.supercore.run import RunNotRunningException
 from flwr.supercore.runtime import RuntimeHttpClient
+from flwr.supernode.nodestate.in_memory_nodestate import InMemoryNodeState
 from flwr.supernode.runtime.run_clientapp import pull_task_input, push_message, push_task_output
 
 from feria.errors import Unavailable
@@ -40,6 +42,8 @@ has 30; less than 10 the hub does not take."""
 QUICK, SLOW = 0.25, 1.0
 """Seconds between two looks for messages, of a store that was asked lately, and of one that was not."""
 LATELY = 60.0
+NOBODYS = 1
+"""A run, for a loop that only asks whether there is one."""
 
 
 # ------------------------------------------------------------------- the SuperNode
@@ -59,6 +63,8 @@ def be_supernode() -> None:
     in_memory_corestate.HEARTBEAT_DEFAULT_INTERVAL = SILENCE / in_memory_corestate.HEARTBEAT_PATIENCE  # type: ignore[attr-defined]
     start_client_internal.time = Pace()  # type: ignore[attr-defined, assignment]
     start_client_internal.pull_objects = _pull_or_fail  # type: ignore[attr-defined]
+    pull = start_client_internal._pull_and_store_message
+    start_client_internal._pull_and_store_message = functools.partial(_pull_or_push, pull)
     flower_supernode()
 
 
@@ -69,6 +75,23 @@ def _pull_or_fail(*args: Any, **more: Any) -> dict[str, bytes]:
         return inflatable_utils.pull_objects(*args, **more)
     except RunNotRunningException as error:
         raise inflatable_utils.ObjectPullError("", "the run was stopped") from error
+
+
+def _pull_or_push(pull: Callable[..., int | None], *, state: InMemoryNodeState, **more: Any) -> int | None:
+    """`_pull_and_store_message`, whose None has Flower's loop push nothing.
+
+    It waits for one answer after each message, whichever comes. Once one comes that it does not wait for, as
+    to a run that was stopped while its message was fetched, all later ones are late by one message: each lies
+    here until the hub asks for more, which it does not while it waits for it.
+    """
+    return pull(state=state, **more) or (NOBODYS if _has_answers(state) else None)
+
+
+def _has_answers(state: InMemoryNodeState) -> bool:
+    answers = state.get_messages_legacy(is_reply=True)
+    for answer in answers:
+        state.msg_store[answer.metadata.message_id].is_retrieved = False  # it was only looked at
+    return bool(answers)
 
 
 class Pace(types.SimpleNamespace):
