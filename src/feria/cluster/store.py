@@ -288,8 +288,9 @@ async def open_store(
         try:
             had = disk.note(_NAME)
             name = member or (had.decode() if had else f"{random.getrandbits(64):016x}")
-            disk.take_note(_NAME, name.encode())
-            disk.commit()
+            if had != name.encode():  # a node that has its name starts on a full disk, too
+                disk.take_note(_NAME, name.encode())
+                disk.commit()
             replica = Replica(disk, clock, random, origin=epoch)
             gossip = Gossip(replica, random, name)
             reading = open_reading(folder / FILE)
