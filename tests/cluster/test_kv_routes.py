@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from cluster.kv_app import Served, open_kv
 from feria.cluster.chunks import MARK
-from feria.cluster.kv.wire import Conflicts, KeyList, Written
+from feria.cluster.kv.wire import Conflicts, KeyList, WrittenKey
 from feria.cluster.rows import INLINE_BYTES
 from serving import until
 
@@ -37,7 +37,7 @@ async def test_what_is_written_is_read_byte_for_byte_with_its_version(kv: Served
     value = bytes(range(256))
     first = await kv.http.put("/v1/kv/prices/mug", content=value)
     assert (first.status_code, first.headers["etag"]) == (201, '"1"')
-    assert Written.model_validate(first.json()) == Written(key="prices/mug", version=1)
+    assert WrittenKey.model_validate(first.json()) == WrittenKey(key="prices/mug", version=1)
     second = await kv.http.put("/v1/kv/prices/mug", content=b"")
     assert (second.status_code, second.json()["version"]) == (200, 2)
     read = await kv.http.get("/v1/kv/prices/mug")

@@ -14,7 +14,7 @@ from feria.cli.options import Json, NodeCommand
 
 if TYPE_CHECKING:
     from feria.client import AsyncClient
-    from feria.cluster.kv.wire import Change, Conflicts, KeyList, Listed, Value, Written
+    from feria.cluster.kv.wire import Change, Conflicts, KeyList, Listed, Value, WrittenKey
 
 app = typer.Typer(no_args_is_help=True, help="Keys that every node of the cluster holds: read, write, watch.")
 
@@ -76,7 +76,7 @@ def get(
         return
     with _landing(out) as file:
 
-        async def save(client: "AsyncClient") -> "Written":
+        async def save(client: "AsyncClient") -> "WrittenKey":
             with screen.progress() as report:
                 return await client.kv.save(key, file, min_version=min_version, on_progress=report)
 
@@ -117,7 +117,7 @@ def put(
         raise Invalid("A value, or --file: not both.")
     with _content(value, file) as content:
 
-        async def write(client: "AsyncClient") -> "Written":
+        async def write(client: "AsyncClient") -> "WrittenKey":
             with screen.progress() as report:
                 return await client.kv.put(key, content, if_version=if_version, on_progress=report)
 
@@ -133,7 +133,7 @@ def rm(key: Key, if_version: IfVersion = None, json: Json = False) -> None:
         feria kv rm prices/mug
     """
 
-    async def delete(client: "AsyncClient") -> "Written":
+    async def delete(client: "AsyncClient") -> "WrittenKey":
         return await client.kv.delete(key, if_version=if_version)
 
     _tell(speak(delete), "is deleted; that is version", json)
@@ -301,7 +301,7 @@ def _show_conflicts(key: str, json: bool) -> None:
 
 
 # -------------------------------------------------------------------------------- in words
-def _tell(written: "Written", what: str, json: bool) -> None:
+def _tell(written: "WrittenKey", what: str, json: bool) -> None:
     screen.say(written.model_dump_json() if json else f"{written.key} {what} {written.version}.")
 
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
-from feria.cluster.kv.wire import Change, Value, Written
+from feria.cluster.kv.wire import Change, Value, WrittenKey
 from feria.errors import (
     Busy,
     Corrupt,
@@ -156,7 +156,7 @@ class ValueOrNothing(Reader[Value | None]):
         return None if self._nothing else self._value.finish()
 
 
-class SavedValue(Reader[Written]):
+class SavedValue(Reader[WrittenKey]):
     """The value of a key as a file; a large one's sha256 is in the headers."""
 
     blocks = True
@@ -181,10 +181,10 @@ class SavedValue(Reader[Written]):
         if self._on_progress is not None and self._size:
             self._on_progress("receiving", self._arrived / self._size)
 
-    def finish(self) -> Written:
+    def finish(self) -> WrittenKey:
         assert self._file is not None
         self._file.finish()
-        return Written(key=self._key, version=self._version)
+        return WrittenKey(key=self._key, version=self._version)
 
     def close(self) -> None:
         if self._file is not None:

@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 from feria.client.answers import Parsed, SavedValue, ValueOrNothing, WholeValue
 from feria.client.calls.call import MINUTE, Call, OnProgress, file_at, given
-from feria.cluster.kv.wire import Conflicts, KeyList, Value, Written
+from feria.cluster.kv.wire import Conflicts, KeyList, Value, WrittenKey
 
 PATH = "/v1/kv"
 
@@ -31,7 +31,7 @@ def get(key: str, *, min_version: int | None = None, seconds: float | None = Non
 
 def save(
     key: str, to: str | Path, *, min_version: int | None = None, on_progress: OnProgress | None = None
-) -> Call[Written]:
+) -> Call[WrittenKey]:
     """Save the value of a key, however large, as a file: whole and verified, or not at all."""
     target = Path(to)
     return Call(
@@ -50,7 +50,7 @@ def put(
     *,
     if_version: int | None = None,
     on_progress: OnProgress | None = None,
-) -> Call[Written]:
+) -> Call[WrittenKey]:
     """Write a key: bytes, a text, or what a file holds. Durable on the node that was asked when this returns.
 
     With `if_version` only if the key is at that version there, 0 for one that is not there; otherwise raises
@@ -61,7 +61,7 @@ def put(
     return Call(
         method="PUT",
         path=_path(key),
-        reader=lambda: Parsed(Written.model_validate_json),
+        reader=lambda: Parsed(WrittenKey.model_validate_json),
         headers=_only_if(if_version),
         content=content,
         on_progress=on_progress,
@@ -69,12 +69,12 @@ def put(
     )
 
 
-def delete(key: str, *, if_version: int | None = None) -> Call[Written]:
+def delete(key: str, *, if_version: int | None = None) -> Call[WrittenKey]:
     """Delete a key; returns the version that its deletion is. Raises `NotFound`, and `Conflict` as `put`."""
     return Call(
         method="DELETE",
         path=_path(key),
-        reader=lambda: Parsed(Written.model_validate_json),
+        reader=lambda: Parsed(WrittenKey.model_validate_json),
         headers=_only_if(if_version),
     )
 

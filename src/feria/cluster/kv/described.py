@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from feria.cluster.kv.wire import Change, Conflicts, KeyList, Listed, Losing, Written
+from feria.cluster.kv.wire import Change, Conflicts, KeyList, Listed, Losing, WrittenKey
 from feria.web.streams import EVENTS_CONTENT
 
-DESCRIBED = (Written, KeyList, Listed, Change, Conflicts, Losing)
+DESCRIBED = (WrittenKey, KeyList, Listed, Change, Conflicts, Losing)
 """Models whose schemas the description refers to."""
 
 
@@ -134,8 +134,8 @@ OPENAPI: dict[str, Any] = {
             ],
             "requestBody": {"required": True, "content": VALUE},
             "responses": {
-                "200": {"description": "Written anew.", "content": _json("Written")},
-                "201": {"description": "Written; it was not there.", "content": _json("Written")},
+                "200": {"description": "Written anew.", "content": _json("WrittenKey")},
+                "201": {"description": "Written; it was not there.", "content": _json("WrittenKey")},
                 **REFUSALS,
             },
         },
@@ -146,7 +146,7 @@ OPENAPI: dict[str, Any] = {
             "description": "The answer tells the version that the deletion is.",
             "parameters": [KEY, IF_MATCH],
             "responses": {
-                "200": {"description": "Deleted.", "content": _json("Written")},
+                "200": {"description": "Deleted.", "content": _json("WrittenKey")},
                 **REFUSALS,
             },
         },

@@ -15,14 +15,14 @@ class Wire(BaseModel):
     model_config = ConfigDict(frozen=True)
 
 
-class Written(Wire):
+class WrittenKey(Wire):
     """What a write has left: durable here, and on its way to the other members."""
 
     key: Key
     version: int = Field(description="Counts this key's changes, from 1; a deletion is one.")
 
 
-class Listed(Written):
+class Listed(WrittenKey):
     size: int = Field(description="Bytes of the value.")
 
 
@@ -35,7 +35,7 @@ class KeyList(Wire):
     )
 
 
-class Value(Written):
+class Value(WrittenKey):
     """A value as it stood when it was read; in JSON, in Base64."""
 
     model_config = ConfigDict(ser_json_bytes="base64")
@@ -43,7 +43,7 @@ class Value(Written):
     value: bytes
 
 
-class Change(Written):
+class Change(WrittenKey):
     """A key as a change has left it. Of changes that follow each other quickly only the last may be told."""
 
     place: int = Field(description="In what this member has seen change; go on from it with `since`.")
@@ -67,5 +67,5 @@ class Losing(Wire):
     )
 
 
-class Conflicts(Written):
+class Conflicts(WrittenKey):
     conflicts: tuple[Losing, ...]
