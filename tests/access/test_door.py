@@ -179,26 +179,26 @@ async def test_whatever_is_sent_to_sign_in_with_is_answered(locked: Opening, tok
 # ------------------------------------------------------------------- how often
 async def test_a_token_that_asks_too_often_is_told_when_to_come_again(locked: Opening) -> None:
     async with (
-        locked(requests_per_second=1) as visit,
+        locked(requests_per_second=0.01) as visit,
         visit.http(await visit.token()) as http,
         visit.http(await visit.token("ben")) as other,
     ):
-        statuses = [(await http.get("/v1/models")).status_code for _ in range(3)]
-        assert statuses == [200, 200, 429]
+        statuses = [(await http.get("/v1/models")).status_code for _ in range(2)]
+        assert statuses == [200, 429]
         refused = await http.get("/v1/models")
         assert refused.json()["error"] == "rate_limited"
-        assert refused.headers["retry-after"] == "1"
+        assert 1 <= int(refused.headers["retry-after"]) <= 100
         assert (await other.get("/v1/models")).status_code == 200
 
 
 async def test_an_address_without_a_token_has_a_limit_of_its_own(locked: Opening) -> None:
     async with (
-        locked(anonymous_per_second=1) as visit,
+        locked(anonymous_per_second=0.01) as visit,
         visit.http(address="2001:db8::1") as http,
         visit.http(address="2001:db8::2") as neighbour,
         visit.http(address="192.0.2.2") as other,
     ):
-        assert [(await http.get("/livez")).status_code for _ in range(3)] == [200, 200, 429]
+        assert [(await http.get("/livez")).status_code for _ in range(2)] == [200, 429]
         assert (await neighbour.get("/livez")).status_code == 429
         assert (await other.get("/livez")).status_code == 200
 
