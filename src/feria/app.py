@@ -165,8 +165,8 @@ def _describe_hot_routes(api: FastAPI) -> None:
             schemas = document["components"]["schemas"]
             for model in (*inference.DESCRIBED, *learning.DESCRIBED, *kv_described.DESCRIBED):
                 schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
-                schemas |= schema.pop("$defs", {})
-                schemas[model.__name__] = schema
+                for name, one in {**schema.pop("$defs", {}), model.__name__: schema}.items():
+                    assert schemas.setdefault(name, one) == one, f"two schemas are called {name}"
             document["paths"] |= inference.OPENAPI | kv_described.OPENAPI
             api.openapi_schema = document
         return api.openapi_schema

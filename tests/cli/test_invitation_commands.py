@@ -2,7 +2,6 @@
 
 import json
 import re
-import socket
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,22 +18,17 @@ from feria.store.home import Home
 from feria.store.join import join
 from feria.store.rows import source_of
 from loops import table
+from programs import free_port
 
 LIMITS = Limits(rows=1000, columns=20)
-
-
-def _free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])
 
 
 @pytest.fixture(scope="module")
 def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Feria]:
     folder = tmp_path_factory.mktemp("folder")
     feria = Feria(tmp_path_factory.mktemp("home"), folder)
-    settings = {"FERIA_SUPERLINK__ENABLED": "true", "FERIA_SUPERLINK__PORT": str(_free_port())}
-    with feria.node("--port", str(_free_port()), *self_signed(folder).options, **settings) as node:
+    settings = {"FERIA_SUPERLINK__ENABLED": "true", "FERIA_SUPERLINK__PORT": str(free_port())}
+    with feria.node("--port", str(free_port()), *self_signed(folder).options, **settings) as node:
         yield feria
         code, _ = node.stop()
         assert code == 0

@@ -236,6 +236,20 @@ async def test_who_slept_through_a_deletion_that_is_forgotten_is_told_to_read_an
     await after.aclose()
 
 
+async def test_a_watch_of_all_there_is_misses_nothing_when_old_deletions_are_forgotten_meanwhile(
+    store: Store,
+) -> None:
+    keys = [f"k{at:03}" for at in range(stores.PAGE)]
+    await asyncio.gather(*(store.put(key, b"") for key in [*keys, "gone"]))
+    await store.delete("gone")
+    changes = store.changes(since=0)
+    seen = [(await anext(changes)).key]
+    assert await store.writer.run(lambda replica: store.gossip.collect()) == 1
+    seen += [(await anext(changes)).key for _ in keys[1:]]
+    assert sorted(seen) == keys
+    await changes.aclose()
+
+
 async def test_a_watch_that_keeps_up_is_not_told_to_read_anew(store: Store) -> None:
     changes = store.changes()
     first = asyncio.ensure_future(anext(changes))

@@ -6,7 +6,6 @@ A new flwr that fails one of these breaks federation across machines in the way 
 import asyncio
 import contextlib
 import os
-import socket
 import ssl
 import subprocess
 import sys
@@ -28,6 +27,7 @@ from feria.federation.flower import bundle
 from feria.superlink.authority import open_authority
 from feria.superlink.control import MOST_BYTES, PROTOBUF, TOLD, Control, Run, SuperNode, open_control, pem
 from feria.superlink.process import SuperLink, open_superlink
+from programs import free_port
 
 APP = """
 import time
@@ -66,12 +66,6 @@ word = ""
 """
 
 
-def _free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])
-
-
 def _key_pair() -> tuple[bytes, str]:
     """Private in OpenSSH's form, and the public line."""
     key = ec.generate_private_key(ec.SECP384R1())
@@ -84,7 +78,7 @@ def _key_pair() -> tuple[bytes, str]:
 @pytest.fixture(scope="module")
 async def superlink(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[SuperLink]:
     folder = tmp_path_factory.mktemp("superlink")
-    async with open_superlink(folder, host="127.0.0.1", port=_free_port(), names=()) as superlink:
+    async with open_superlink(folder, host="127.0.0.1", port=free_port(), names=()) as superlink:
         yield superlink
 
 
@@ -113,7 +107,7 @@ def _store(superlink: SuperLink, folder: Path, private_key: bytes) -> "Iterator[
         f"--superlink={superlink.address}",
         f"--root-certificates={superlink.ca}",
         f"--auth-supernode-private-key={key}",
-        f"--port={_free_port()}",
+        f"--port={free_port()}",
     ]
     environment = os.environ | {
         "PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}",
@@ -279,7 +273,7 @@ async def test_no_door_of_the_port_is_open_to_strangers(superlink: SuperLink) ->
 
 
 async def test_a_superlink_that_is_not_there_is_unavailable(superlink: SuperLink) -> None:
-    async with open_control(f"127.0.0.1:{_free_port()}", superlink.ca, superlink.secret) as control:
+    async with open_control(f"127.0.0.1:{free_port()}", superlink.ca, superlink.secret) as control:
         with pytest.raises(Unavailable, match="does not answer"):
             await control.nodes()
 

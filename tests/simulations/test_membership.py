@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from feria.cluster.members import News, Peer, Ping, State
+from feria.cluster.members import News, Peer, State
 from feria.cluster.swim import Swim
 from feria.cluster.view import Pace
 from simulations.membership import World, cluster
@@ -268,11 +268,6 @@ class ForgetsItsSeeds(Swim):
 
 class SeesNoTwin(Swim):
     def _look_for_twin(self, news: News) -> None: ...
-
-
-class AnswersForAnybody(Swim):
-    def _pinged(self, sender: str, ping: Ping) -> None:
-        super()._pinged(sender, Ping(ping.number, self.me.id, ping.health, ping.news))
 
 
 class NeverTires(Swim):

@@ -5,12 +5,10 @@ import contextlib
 import logging
 import os
 import signal
-import socket
 import subprocess
 import sys
 import textwrap
-import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
 
@@ -27,42 +25,12 @@ from feria.store.supernode import SuperNode, open_supernode
 from feria.superlink.authority import open_authority
 from feria.superlink.control import Control, open_control
 from feria.superlink.process import SuperLink, open_superlink
+from programs import free_port, processes_of, until, wait
 from store.joined import ROWS, TARGET, consents, join_by_hand, traces_of_cells, write_rows
 from store.tap import Tap, open_tap
 
 LIMITS = Limits(rows=1000, columns=20)
 HUB_APP = Path(__file__).parent / "hub_app"
-
-
-def _free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])
-
-
-def _wait(true: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 300
-    while not true():
-        assert time.monotonic() < deadline, "it never came"
-        time.sleep(0.02)
-
-
-async def _until(true: Callable[[], bool]) -> None:
-    await asyncio.to_thread(_wait, true)
-
-
-def _processes(folder: Path) -> list[int]:
-    """Those that have the folder in their command line, and live."""
-    found = []
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            named = str(folder).encode() in (process / "cmdline").read_bytes()
-            state = (process / "stat").read_text().rsplit(")", 1)[1].split()[0]
-        except OSError:
-            continue
-        if named and state not in "ZX" and int(process.name) != os.getpid():
-            found.append(int(process.name))
-    return found
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +40,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 async def superlink(folder: Path) -> AsyncGenerator[SuperLink]:
-    async with open_superlink(folder, host="127.0.0.1", port=_free_port(), names=()) as superlink:
+    async with open_superlink(folder, host="127.0.0.1", port=free_port(), names=()) as superlink:
         yield superlink
 
 
@@ -118,7 +86,7 @@ async def home(
 async def store(home: Home) -> AsyncGenerator[SuperNode]:
     async with _at_work(home) as node:
         yield node
-    assert not _processes(home.folder)
+    assert not processes_of(home.folder)
 
 
 async def _job(control: Control, folder: Path, **more: Any) -> str:
@@ -177,7 +145,7 @@ async def test_programs_that_are_killed_come_back_and_the_store_goes_on(
     for pid in (store.supernode.pid, store.executor.pid):
         assert pid is not None
         os.kill(pid, signal.SIGKILL)
-    await _until(lambda: store.supernode.starts > before[0] and store.executor.starts > before[1])
+    await until(lambda: store.supernode.starts > before[0] and store.executor.starts > before[1])
     async with asyncio.timeout(300):
         await store.online.wait()
     assert await _job(control, tmp_path) == "completed"
@@ -190,8 +158,8 @@ async def test_a_store_finds_its_hub_again(
     pid, starts = superlink.link.pid, superlink.link.starts
     assert pid is not None
     os.kill(pid, signal.SIGKILL)
-    await _until(lambda: "No answer from the hub's SuperLink" in caplog.text)
-    await _until(lambda: superlink.link.starts > starts and "Lima is online at" in caplog.text)
+    await until(lambda: "No answer from the hub's SuperLink" in caplog.text)
+    await until(lambda: superlink.link.starts > starts and "Lima is online at" in caplog.text)
     assert caplog.text.count("No answer from") == 1
 
 
@@ -222,7 +190,7 @@ async def test_a_store_that_the_hub_removed_is_told_and_ends(
             await control.unregister(node_id)
             with pytest.raises(NotAllowed, match="does not know this store's key: it was removed there"):
                 await running
-    assert not _processes(tmp_path)
+    assert not processes_of(tmp_path)
 
 
 def test_nothing_outlives_a_store_that_is_killed(home: Home, tmp_path: Path) -> None:
@@ -251,6 +219,6 @@ def test_nothing_outlives_a_store_that_is_killed(home: Home, tmp_path: Path) -> 
     ) as parent:
         assert parent.stdout is not None
         assert parent.stdout.readline() == "running\n"
-        assert len(_processes(folder)) >= 3
+        assert len(processes_of(folder)) >= 3
         parent.kill()
-    _wait(lambda: not _processes(folder))
+    wait(lambda: not processes_of(folder))

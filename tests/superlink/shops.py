@@ -28,6 +28,7 @@ from feria.superlink.hub import Hub
 from feria.superlink.process import SuperLink, open_superlink
 from feria.tasks.processes import open_processes
 from feria.web.replies import add_error_replies
+from programs import free_port
 from store.joined import consents, join_by_hand
 
 LIMITS = Limits(rows=10_000, columns=100)
@@ -215,9 +216,3 @@ async def open_shops(folder: Path, rows: Mapping[str, Path], *, target: str) -> 
         finally:
             await shops.close()
             await door.shut()
-
-
-def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])

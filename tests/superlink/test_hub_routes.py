@@ -29,15 +29,10 @@ from feria.node import Node, open_node
 from feria.settings import AccessSettings, Settings, SuperLinkSettings, WebSettings
 from feria.superlink.authority import open_authority
 from feria.superlink.hub import Hub, open_hub
+from programs import free_port
 
 NOWHERE = "127.0.0.1:9"
 NO_OTHER = {"address": None, "ca": None, "secret": None}
-
-
-def _free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])
 
 
 def _told(token: str, **more: Any) -> dict[str, Any]:
@@ -156,7 +151,7 @@ async def http(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[httpx
     """An open node that runs a SuperLink."""
     settings = Settings(
         home=tmp_path_factory.mktemp("home"),
-        superlink=SuperLinkSettings(enabled=True, port=_free_port()),
+        superlink=SuperLinkSettings(enabled=True, port=free_port()),
         _env_file=None,
     )
     async with (

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import hashlib
-import socket
 from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
@@ -28,17 +27,12 @@ from feria.superlink.invitations import Invitations
 from feria.superlink.wire import NewInvitation
 from feria.tasks.processes import Processes, open_processes
 from loops import MODULES
+from programs import free_port
 
 COLUMNS = [("age", "number"), ("town", "text"), ("bought", "text")]
 ANYONES = SecretStr("anyone's")
 LIMA = "Tienda Lima"
 DAY = 86_400.0
-
-
-def _free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])
 
 
 def _public_key(curve: ec.EllipticCurve | None = None) -> str:
@@ -64,7 +58,7 @@ def _told(invited: NewInvitation | str, key: str, **more: Any) -> Redemption:
 @pytest.fixture(scope="module")
 async def opened(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[tuple[Hub, Control]]:
     """A hub with a SuperLink of its own, and another's view of that."""
-    folder, port = tmp_path_factory.mktemp("superlink"), _free_port()
+    folder, port = tmp_path_factory.mktemp("superlink"), free_port()
     settings = SuperLinkSettings(enabled=True, port=port, names=("localhost",))
     async with open_hub(settings, WebSettings(), folder, SystemClock()) as hub:
         secret = (folder / "secret").read_text()
@@ -408,7 +402,7 @@ async def test_while_the_superlink_is_away_nobody_joins_nobody_is_shut_out_and_l
     (tmp_path / "ca.pem").write_text(hub.ca)
     elsewhere = SuperLinkSettings(
         enabled=True,
-        address=f"127.0.0.1:{_free_port()}",
+        address=f"127.0.0.1:{free_port()}",
         ca=tmp_path / "ca.pem",
         secret=SecretStr("anyone's"),
     )

@@ -10,8 +10,7 @@ import stat
 import subprocess
 import sys
 import textwrap
-import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -25,6 +24,7 @@ from feria.errors import Unavailable
 from feria.superlink.authority import LIFE, open_authority
 from feria.superlink.control import open_control
 from feria.superlink.process import A_DAY, SuperLink, open_superlink
+from programs import free_port, processes_of, until, wait
 
 SMALL = Path(__file__).parents[1] / "small_app"
 
@@ -53,12 +53,6 @@ class Days(SystemClock):
             await super().sleep(seconds)
 
 
-def _free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])
-
-
 def _ends_soon(folder: Path) -> bytes:
     """Put a certificate there that has 20 days left; the CA."""
     authority = open_authority(folder, Ago(LIFE - timedelta(days=20)))
@@ -85,9 +79,9 @@ def days() -> Days:
 
 @pytest.fixture(scope="module")
 async def superlink(folder: Path, first_ca: bytes, days: Days) -> AsyncGenerator[SuperLink]:
-    async with open_superlink(folder, host="127.0.0.1", port=_free_port(), names=(), clock=days) as superlink:
+    async with open_superlink(folder, host="127.0.0.1", port=free_port(), names=(), clock=days) as superlink:
         yield superlink
-    assert not _processes(folder)
+    assert not processes_of(folder)
 
 
 def _public_key() -> str:
@@ -107,31 +101,6 @@ def _shown(superlink: SuperLink) -> datetime:
     return x509.load_der_x509_certificate(shown).not_valid_after_utc
 
 
-def _wait(true: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 300
-    while not true():
-        assert time.monotonic() < deadline, "it never came"
-        time.sleep(0.02)
-
-
-async def _until(true: Callable[[], bool]) -> None:
-    await asyncio.to_thread(_wait, true)
-
-
-def _processes(folder: Path) -> list[int]:
-    """Those that have the folder in their command line, and live."""
-    found = []
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            named = str(folder).encode() in (process / "cmdline").read_bytes()
-            state = (process / "stat").read_text().rsplit(")", 1)[1].split()[0]
-        except OSError:
-            continue
-        if named and state not in "ZX" and int(process.name) != os.getpid():
-            found.append(int(process.name))
-    return found
-
-
 def _told(pid: int) -> bytes:
     """Its command line and its environment."""
     return b"".join(Path(f"/proc/{pid}/{file}").read_bytes() for file in ("cmdline", "environ"))
@@ -148,7 +117,7 @@ async def test_the_secret_is_for_its_owner_alone_and_in_no_command_line(
     superlink: SuperLink, folder: Path
 ) -> None:
     assert stat.S_IMODE((folder / "secret").stat().st_mode) == 0o600
-    told = [_told(pid) for pid in _processes(folder)]
+    told = [_told(pid) for pid in processes_of(folder)]
     assert len(told) == 2
     assert not any(superlink.secret.encode() in each for each in told)
 
@@ -162,7 +131,7 @@ async def test_a_superlink_that_is_killed_comes_back_and_knows_its_nodes(
         starts, pid = superlink.link.starts, superlink.link.pid
         assert pid is not None
         os.kill(pid, signal.SIGKILL)
-        await _until(lambda: superlink.link.starts > starts)
+        await until(lambda: superlink.link.starts > starts)
         async with asyncio.timeout(300):
             await superlink.ready()
         assert superlink.link.pid != pid
@@ -174,7 +143,7 @@ async def test_what_starts_runs_comes_back_as_well(superlink: SuperLink) -> None
     starts, pid = superlink.executor.starts, superlink.executor.pid
     assert pid is not None
     os.kill(pid, signal.SIGKILL)
-    await _until(lambda: superlink.executor.starts > starts)
+    await until(lambda: superlink.executor.starts > starts)
     assert superlink.executor.pid != pid
 
 
@@ -184,7 +153,7 @@ async def test_a_node_that_runs_on_renews_its_certificate_in_time(
     starts = superlink.link.starts
     _ends_soon(folder)  # as if a year had gone by
     days.passes.set()
-    await _until(lambda: superlink.link.starts > starts)
+    await until(lambda: superlink.link.starts > starts)
     async with asyncio.timeout(300):
         await superlink.ready()
     assert await asyncio.to_thread(_shown, superlink) > datetime.now(UTC) + LIFE - timedelta(days=1)
@@ -197,21 +166,21 @@ async def test_a_port_that_is_taken_is_said(superlink: SuperLink, tmp_path: Path
     ):
         async with open_superlink(tmp_path, host="127.0.0.1", port=superlink.port, names=()):
             pass
-    assert not _processes(tmp_path)
+    assert not processes_of(tmp_path)
 
 
 async def test_an_address_of_another_machine_is_said(tmp_path: Path) -> None:
     with pytest.raises(Unavailable, match=r"cannot listen on 192\.0\.2\.7, port \d+: "):
-        async with open_superlink(tmp_path, host="192.0.2.7", port=_free_port(), names=()):
+        async with open_superlink(tmp_path, host="192.0.2.7", port=free_port(), names=()):
             pass
 
 
 async def test_one_that_cannot_begin_says_why_and_leaves_nothing(tmp_path: Path) -> None:
     (tmp_path / "state.db").write_text("This is no database." * 100)
     with pytest.raises(Unavailable, match=r"The SuperLink ended\. It said last: .*not a database"):
-        async with open_superlink(tmp_path, host="127.0.0.1", port=_free_port(), names=()):
+        async with open_superlink(tmp_path, host="127.0.0.1", port=free_port(), names=()):
             pass
-    assert not _processes(tmp_path)
+    assert not processes_of(tmp_path)
 
 
 def test_nothing_outlives_a_node_that_is_killed_not_even_a_run(tmp_path: Path) -> None:
@@ -237,14 +206,14 @@ def test_nothing_outlives_a_node_that_is_killed_not_even_a_run(tmp_path: Path) -
         asyncio.run(main())
     """)
     node = subprocess.Popen(
-        [sys.executable, "-c", script, str(tmp_path), str(_free_port()), str(SMALL)],
+        [sys.executable, "-c", script, str(tmp_path), str(free_port()), str(SMALL)],
         stdout=subprocess.PIPE,
         text=True,
     )
     with node:
         assert node.stdout is not None
         assert node.stdout.readline() == "running\n"
-        commands = [Path(f"/proc/{pid}/cmdline").read_bytes() for pid in _processes(tmp_path)]
+        commands = [Path(f"/proc/{pid}/cmdline").read_bytes() for pid in processes_of(tmp_path)]
         assert sum(b"flwr-serverapp" in command for command in commands) == 1
         node.kill()
-    _wait(lambda: not _processes(tmp_path))
+    wait(lambda: not processes_of(tmp_path))
