@@ -53,7 +53,7 @@ check: $(READY) ## Style, types and floors, in seconds
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
 
-docs: $(READY) ## Write docs/reference anew from the code; check every link
+docs: $(READY) ## Write docs/reference and the app's types of the API anew from the code; check every link
 	@$(BIN)/python docs/generate.py $(ARGS)
 	@$(BIN)/python docs/links.py
 
