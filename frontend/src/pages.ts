@@ -1,0 +1,20 @@
+/**
+ * Every page: its address, the shell around it, its title, and how to get it. The values of `:names` in the
+ * address are the page's props. What is not here does not exist; the node serves the app at these addresses.
+ */
+
+import type { Component } from "svelte";
+import { say } from "./shell/words";
+
+export interface Page {
+  path: string;
+  /** The front of the stall, or the room behind it. */
+  shell: "plaza" | "room";
+  title: () => string;
+  load: () => Promise<{ default: Component<never> }>;
+}
+
+export const PAGES: readonly Page[] = [
+  { path: "/", shell: "plaza", title: () => say.shop, load: () => import("./pages/shop/Home.svelte") },
+  { path: "/login", shell: "plaza", title: () => say.signIn, load: () => import("./shell/Login.svelte") },
+];

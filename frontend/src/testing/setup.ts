@@ -1,0 +1,4 @@
+// What jsdom lacks and every browser has.
+window.matchMedia ??= (query: string) =>
+  ({ matches: false, media: query, addEventListener: () => {}, removeEventListener: () => {} }) as unknown as MediaQueryList;
+window.scrollTo = () => {};
