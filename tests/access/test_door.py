@@ -1,6 +1,5 @@
 """What happens at the door, through whole applications."""
 
-import re
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
@@ -79,29 +78,24 @@ async def test_a_foreign_page_changes_nothing_even_on_an_open_node(
 
 
 # ------------------------------------------------------------------- signing in
-async def test_a_browser_is_led_to_the_login_page_and_a_program_told_to_sign_in(locked: Opening) -> None:
+async def test_a_browser_is_led_to_the_login_page_and_back_and_a_program_told_to_sign_in(
+    locked: Opening,
+) -> None:
     async with locked() as visit, visit.http() as http:
-        page = await http.get("/", headers=HTML)
-        assert (page.status_code, page.headers["location"]) == (302, "/login")
-        assert (await http.get("/login", headers=HTML)).status_code == 200
+        page = await http.get("/federation/jobs/3?chart=loss&x=á", headers=HTML)
+        assert page.status_code == 302
+        assert page.headers["location"] == "/login?next=/federation/jobs/3%3Fchart%3Dloss%26x%3D%25C3%25A1"
         told = await http.get("/v1/models")
         assert (told.status_code, told.json()["error"]) == (401, "not_signed_in")
         assert told.headers["www-authenticate"] == "Bearer"
 
 
-async def test_the_login_page_asks_for_nothing_from_elsewhere_and_all_it_asks_for_is_there(
-    locked: Opening,
-) -> None:
+@pytest.mark.parametrize("path", ["/", "/shop", "/shop/MUG-1", "/mood", "/chat", "/chat/help", "/login"])
+async def test_a_shopper_without_an_account_sees_the_pages_of_the_shop(locked: Opening, path: str) -> None:
     async with locked() as visit, visit.http() as http:
-        page = (await http.get("/login")).text
-        asked = re.findall(r'(?:href|src)="([^"#]+)"', page)
-        assert {"/home/home.css", "/home/login.js", "/home/logo.svg"} <= set(asked)
-        for path in set(asked) - {"/"}:
-            assert (await http.get(path)).status_code == 200
-        script = (await http.get("/home/login.js")).text
-        said = set(re.findall(r'data-say="(\w+)"', page))
-        for language in re.findall(r"^  \w\w: \{\n(.*?)^  \}", script, re.M | re.S):
-            assert said <= set(re.findall(r"(\w+): [\"(]", language))
+        page = await http.get(path, headers=HTML)
+        assert page.status_code in {200, 404}  # where the app is not built, the page says so
+        assert "location" not in page.headers
 
 
 async def test_what_is_not_signed_in_is_not_even_read(locked: Opening) -> None:
@@ -135,7 +129,7 @@ async def test_a_browser_signs_in_and_out(locked: Opening, url: str, name: str) 
         assert "Domain" not in cookie
         assert ("Secure" in cookie) == url.startswith("https")
         assert (await http.get("/v1/session")).json()["subject"] == "ana"
-        assert (await http.get("/", headers=HTML)).status_code == 200
+        assert (await http.get("/v1/models", headers=HTML)).status_code == 200
         stolen = dict(http.cookies)
         assert (await http.delete("/v1/session")).status_code == 204
         assert (await http.get("/v1/session")).json()["subject"] is None
@@ -238,7 +232,9 @@ async def test_guessing_ends_before_a_token_is_verified_and_keeps_out_nobody_els
 # ------------------------------------------------------------------- headers, other sites, sockets
 async def test_every_answer_tells_a_browser_what_not_to_do_with_it(locked: Opening) -> None:
     async with locked() as visit, visit.http(url="https://node.example") as http:
-        page, error, script = [await http.get(path) for path in ("/login", "/v1/models", "/home/login.js")]
+        page, error, script = [
+            await http.get(path) for path in ("/mensaje", "/v1/models", "/mensaje/page.js")
+        ]
         for answer in (page, error, script):
             assert answer.headers["x-content-type-options"] == "nosniff"
             assert answer.headers["cross-origin-resource-policy"] == "same-origin"
@@ -253,10 +249,6 @@ async def test_every_answer_tells_a_browser_what_not_to_do_with_it(locked: Openi
             assert name in page.headers
         assert error.headers["content-security-policy"].startswith("default-src 'none'")
         assert error.headers.get_list("cache-control") == ["no-store"]
-        assert "cache-control" not in script.headers
-        assert page.headers.get_list("content-security-policy") == [
-            "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
-        ]
     for unprotected_or_local in ("http://node.example", "https://localhost:8000"):
         async with locked() as visit, visit.http(url=unprotected_or_local) as http:
             assert "strict-transport-security" not in (await http.get("/login")).headers

@@ -88,14 +88,3 @@ async def test_the_node_is_live_at_once_and_says_when_it_is_ready(http: httpx.As
     while (await http.get("/readyz")).status_code == 503:
         pass
     assert (await http.get("/readyz")).json() == {"status": "ready"}
-
-
-async def test_the_first_page_asks_for_nothing_from_elsewhere(http: httpx.AsyncClient) -> None:
-    page = await http.get("/")
-    assert "default-src 'self'" in page.headers["content-security-policy"]
-    for path in ("home.css", "home.js", "logo.svg"):
-        assert f"/home/{path}" in page.text
-        found = await http.get(f"/home/{path}")
-        assert found.status_code == 200
-        assert "http://" not in found.text.replace("http://www.w3.org", "")
-        assert "https://" not in found.text

@@ -1,6 +1,7 @@
 """Everybody comes in here: who asks is found out before anything else answers."""
 
 from collections.abc import Collection
+from urllib.parse import quote
 
 import msgspec
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -13,10 +14,11 @@ from feria.errors import FeriaError, NotAllowed, NotSignedIn
 from feria.web import replies
 from feria.web.bare import BodyLimit, part, send_json
 
-OPEN = frozenset({"/livez", "/readyz", "/login", "/v1/session", "/openapi.json"})
+OPEN = frozenset({"/", "/livez", "/readyz", "/login", "/v1/session", "/openapi.json"})
 """What a locked node answers to anyone, beside the files of its pages."""
-OPEN_FILES = "/home/"
+OPEN_FILES = "/assets/"
 SHOP = (
+    *("/shop", "/mood", "/chat"),  # pages, which hold no data
     *("/v1/products", "/v1/categories", "/v1/pictures", "/v1/search", "/v1/recommendations"),
     *("/search/text", "/tasks", "/health", "/mensaje", "/socket.io"),  # what older shops ask
 )
@@ -126,9 +128,13 @@ def is_open(method: str, path: str) -> bool:
 
 
 async def _ask_to_sign_in(scope: Scope, headers: Headers, send: Send) -> None:
-    """To a browser that wants a page, the way to the login page; to others, an error."""
+    """To a browser that wants a page, the way to the login page and back; to others, an error."""
     if scope["method"] == "GET" and headers.get(b"accept", b"").startswith(b"text/html"):
-        found = [(b"location", b"/login"), (b"content-length", b"0"), (b"cache-control", b"no-store")]
+        back = scope["path"] + (
+            "?" + scope["query_string"].decode("latin-1") if scope["query_string"] else ""
+        )
+        there = f"/login?next={quote(back, safe='/')}".encode()
+        found = [(b"location", there), (b"content-length", b"0"), (b"cache-control", b"no-store")]
         await send({"type": "http.response.start", "status": 302, "headers": found})
         await send({"type": "http.response.body", "body": b""})
         return
