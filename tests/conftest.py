@@ -44,6 +44,7 @@ LONG = (
     "superlink/",
     "house/test_readme.py",
     "e2e/",
+    "pages/",
     "cli/",
 )
 NO_DATA = "FERIA_TEST_DATA=none says that the real data are not here"
