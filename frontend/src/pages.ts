@@ -16,5 +16,7 @@ export interface Page {
 
 export const PAGES: readonly Page[] = [
   { path: "/", shell: "plaza", title: () => say.shop, load: () => import("./pages/shop/Home.svelte") },
+  { path: "/shop", shell: "plaza", title: () => say.shop, load: () => import("./pages/shop/Results.svelte") },
+  { path: "/shop/:sku", shell: "plaza", title: () => say.shop, load: () => import("./pages/shop/Product.svelte") },
   { path: "/login", shell: "plaza", title: () => say.signIn, load: () => import("./shell/Login.svelte") },
 ];
