@@ -18,5 +18,8 @@ export const PAGES: readonly Page[] = [
   { path: "/", shell: "plaza", title: () => say.shop, load: () => import("./pages/shop/Home.svelte") },
   { path: "/shop", shell: "plaza", title: () => say.shop, load: () => import("./pages/shop/Results.svelte") },
   { path: "/shop/:sku", shell: "plaza", title: () => say.shop, load: () => import("./pages/shop/Product.svelte") },
+  { path: "/models", shell: "room", title: () => say.models, load: () => import("./pages/models/Models.svelte") },
+  { path: "/models/:name", shell: "room", title: () => say.models, load: () => import("./pages/models/Model.svelte") },
+  { path: "/models/:name/:version", shell: "room", title: () => say.models, load: () => import("./pages/models/Model.svelte") },
   { path: "/login", shell: "plaza", title: () => say.signIn, load: () => import("./shell/Login.svelte") },
 ];

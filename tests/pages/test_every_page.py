@@ -7,7 +7,10 @@ from playwright.sync_api import expect
 
 from pages.visiting import WIDTHS, Language, Theme, Visit
 
-PAGES = ("/", "/login")
+PAGES = (
+    *("/", "/shop", "/shop?q=zapatillas", "/shop?photo=1"),
+    "/login",
+)
 
 
 @pytest.mark.parametrize("path", PAGES)

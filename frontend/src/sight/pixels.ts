@@ -61,8 +61,11 @@ export function grey({ width, height, data }: Pixels): Pixels {
   return { width, height, channels: 1, data: luma };
 }
 
+/** One, in Pillow's fixed point. */
+const ONE = 1 << 22;
+
 /** For each pixel of a line of `to`: where it begins to look in a line of `from`, and with which weights. */
-function triangles(from: number, to: number): { start: number; weights: Float64Array }[] {
+function triangles(from: number, to: number): { start: number; weights: Int32Array }[] {
   const scale = from / to;
   const reach = Math.max(scale, 1); // Pillow's bilinear filter widens where it makes smaller
   return Array.from({ length: to }, (_, at) => {
@@ -75,11 +78,14 @@ function triangles(from: number, to: number): { start: number; weights: Float64A
       weights[i] = Math.max(0, 1 - Math.abs((start + i - centre + 0.5) / reach));
       sum += weights[i]!;
     }
-    return { start, weights: weights.map((weight) => weight / sum) };
+    return { start, weights: Int32Array.from(weights, (weight) => Math.floor((weight / sum) * ONE + 0.5)) };
   });
 }
 
-/** Pillow's `resize(…, BILINEAR)`: across, then down, rounded to a byte after each. */
+/**
+ * Pillow's `resize(…, BILINEAR)`: across, then down, rounded to a byte after each. Of pictures much larger than
+ * wanted the node averages squares of pixels first, which changes a byte here and there by one or two.
+ */
 export function resized(pixels: Pixels, width: number, height: number): Pixels {
   const { channels } = pixels;
   let data = pixels.data;
@@ -92,7 +98,7 @@ export function resized(pixels: Pixels, width: number, height: number): Pixels {
         for (let c = 0; c < channels; c++) {
           let sum = 0;
           for (let i = 0; i < weights.length; i++) sum += data[(y * pixels.width + start + i) * channels + c]! * weights[i]!;
-          across[(y * width + x) * channels + c] = Math.floor(sum + 0.5);
+          across[(y * width + x) * channels + c] = (sum + ONE / 2) >> 22;
         }
       }
     }
@@ -106,7 +112,7 @@ export function resized(pixels: Pixels, width: number, height: number): Pixels {
       for (let at = 0; at < width * channels; at++) {
         let sum = 0;
         for (let i = 0; i < weights.length; i++) sum += data[(start + i) * width * channels + at]! * weights[i]!;
-        down[y * width * channels + at] = Math.floor(sum + 0.5);
+        down[y * width * channels + at] = (sum + ONE / 2) >> 22;
       }
     }
     data = down;

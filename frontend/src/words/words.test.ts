@@ -38,6 +38,7 @@ function literals(source: string): string[] {
     const one = node as AST.BaseNode & Record<string, unknown>;
     if (one.type === "Text" && !NOT_WORDS.test(String(one["data"]).trim())) found.push(String(one["data"]).trim());
     if (one.type === "Attribute") return READ.has(String(one["name"])) ? visit(one["value"]) : undefined;
+    if (one.type === "StyleDirective") return;
     if (one.type === "RegularElement" && ["code", "kbd"].includes(String(one["name"]))) return;
     for (const inside of Object.values(one)) visit(inside);
   };
