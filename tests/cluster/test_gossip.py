@@ -166,6 +166,7 @@ def test_a_transfer_that_nobody_goes_on_with_leaves_nothing_behind() -> None:
     assert fresh.gossip.transfer is None
     assert fresh.view() == {}
     assert isinstance(fresh.disk, MemoryDisk)
+    fresh.disk.sync()
     assert not [name for name in fresh.disk.durable.notes if name.startswith("page/")]
 
 

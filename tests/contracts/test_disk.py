@@ -112,6 +112,16 @@ def test_what_was_not_committed_is_forgotten_as_a_whole(disk: Disk) -> None:
     assert (disk.vector(), disk.note("x"), disk.losers("a"), disk.last_place()) == ({1: 1}, None, [], 1)
 
 
+def test_what_is_committed_is_owed_to_the_disk_until_it_is_synced(disk: Disk) -> None:
+    assert disk.is_synced
+    disk.keep(row("a", 1), 1)
+    disk.commit()
+    disk.sync()
+    assert disk.is_synced
+    disk.sync()
+    assert disk.row("a") == row("a", 1)
+
+
 # ------------------------------------------------------------------------------------ both do the same
 KEYS = st.sampled_from(["", "a", "b", "ñ", "\x00m"])
 NUMBERS = st.integers(min_value=1, max_value=6)
@@ -137,6 +147,7 @@ DEEDS: st.SearchStrategy[Deed] = st.one_of(
         lambda said: lambda disk: disk.take_note(f"n{said[0]}", said[1])
     ),
     st.just(lambda disk: disk.commit()),
+    st.just(lambda disk: disk.sync()),
     st.just(lambda disk: disk.rollback()),
 )
 

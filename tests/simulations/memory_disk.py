@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from random import Random
 
 from feria.cluster.disk import LOSERS
 from feria.cluster.rows import Row
@@ -31,21 +32,34 @@ class Content:
 
 class MemoryDisk:
     def __init__(self, content: Content | None = None) -> None:
-        self.durable = content if content is not None else Content()
+        self._commits = [content if content is not None else Content()]  # from the last one that is durable
         self._now: Content | None = None  # while a transaction writes
+
+    @property
+    def durable(self) -> Content:
+        return self._commits[0]
+
+    @property
+    def is_synced(self) -> bool:
+        return len(self._commits) == 1
 
     def backup(self) -> "MemoryDisk":
         """As it is after the last commit."""
-        return MemoryDisk(self.durable.copy())
+        return MemoryDisk(self._commits[-1].copy())
+
+    def lose_power(self, random: Random) -> None:
+        """Of what was committed since the last `sync`, the beginning stays, up to some commit."""
+        self._now = None
+        self._commits = [self._commits[random.randrange(len(self._commits))]]
 
     @property
     def _seen(self) -> Content:
-        return self._now if self._now is not None else self.durable
+        return self._now if self._now is not None else self._commits[-1]
 
     @property
     def _written(self) -> Content:
         if self._now is None:
-            self._now = self.durable.copy()
+            self._now = self._commits[-1].copy()
         return self._now
 
     def row(self, key: str) -> Row | None:
@@ -130,7 +144,11 @@ class MemoryDisk:
 
     def commit(self) -> None:
         if self._now is not None:
-            self.durable, self._now = self._now, None
+            self._commits.append(self._now)
+            self._now = None
+
+    def sync(self) -> None:
+        del self._commits[:-1]
 
     def rollback(self) -> None:
         self._now = None

@@ -158,6 +158,7 @@ MUTANTS: dict[str, Rules] = {
     "R8 a restored disk goes on in its epoch": Rules(begins_epochs=False),
     "R8 a double of mine does not matter": Rules(replica=IgnoresItsDouble),
     "R9 messages leave before the commit": Rules(commits_first=False),
+    "R9 messages leave before it is durable": Rules(syncs_first=False),
     "R10 any clock is followed": Rules(replica=FollowsAnyClock),
     "pushes are taken over a gap": Rules(gossip=TakesPushesOverGaps),
     "the wall clock chooses": Rules(replica=BelievesTheWallClock),

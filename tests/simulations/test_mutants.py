@@ -16,6 +16,7 @@ BY_CHANCE = (
     "R5 tombstones go without the silent",
     "R8 a restored disk goes on in its epoch",
     "R9 messages leave before the commit",
+    "R9 messages leave before it is durable",
     "pushes are taken over a gap",
     "the wall clock chooses",
 )

@@ -326,6 +326,15 @@ def the_power_fails_before_the_commit(stage: Stage) -> None:
     stage.check()
 
 
+def the_power_fails_after_the_commit(stage: Stage) -> None:
+    for _ in range(10):
+        stage.put("a", "k")
+        stage.settle()
+        stage["a"].crash()
+        stage["a"].start()
+    stage.check()
+
+
 def a_calendar_is_a_day_ahead(stage: Stage) -> None:
     stage["a"].clock.skew = 86_400.0
     stage.put("a", "k")
@@ -371,6 +380,7 @@ HISTORIES: dict[str, Callable[[Stage], None]] = {
     "R8 a restored disk goes on in its epoch": a_restored_disk_writes_on,
     "R8 a double of mine does not matter": a_machine_is_set_back_and_nobody_can_tell,
     "R9 messages leave before the commit": the_power_fails_before_the_commit,
+    "R9 messages leave before it is durable": the_power_fails_after_the_commit,
     "R10 any clock is followed": a_calendar_is_a_day_ahead,
     "pushes are taken over a gap": a_push_is_lost_and_the_next_one_comes,
     "the wall clock chooses": a_clock_is_behind_that_of_who_wrote_before,

@@ -72,7 +72,9 @@ class Rules:
     replica: type[ShortReplica] = ShortReplica
     gossip: type[Gossip] = ShortGossip
     commits_first: bool = True
-    """R9, which the writer keeps: a message leaves after the commit of what it says."""
+    """R9, which the writer keeps: a message leaves after the commit of what it says,"""
+    syncs_first: bool = True
+    """and once that is durable."""
     begins_epochs: bool = True
     """R8, which `lives` keeps: who cannot prove that its disk is as it left it begins an epoch."""
 
@@ -165,10 +167,18 @@ class Member:
         self.is_up = True
 
     def crash(self) -> None:
-        """What was not committed is gone, and so is all that was only in memory."""
+        """What was not committed is gone, and so is all that was only in memory; and when the power fails,
+        some of what was not durable yet. That nobody was told of, but readers here may have seen it."""
         self.is_up = False
         self.pending.clear()
         self.disk.rollback()
+        if isinstance(self.disk, MemoryDisk) and not self.disk.is_synced and self.world.random.random() < 0.7:
+            self.disk.lose_power(self.world.random)
+            self.shown = {key: min(shown, self._version(key)) for key, shown in self.shown.items()}
+
+    def _version(self, key: str) -> int:
+        row = self.disk.row(key)
+        return row.version if row is not None else 0
 
     def sit(self) -> None:
         now = self.clock.now()
@@ -191,6 +201,11 @@ class Member:
             self.gossip.committing()
         changes = list(self.replica.changes)
         self.replica.commit()
+        # As the writer does, but for the time that passes in it.
+        if (self.world.rules.syncs_first and (self.pending or self.gossip.speaks)) or (
+            self.world.random.random() < 0.1
+        ):
+            self.disk.sync()
         for write in self.pending:
             self.world.history.done(write)
         self.pending.clear()

@@ -13,8 +13,9 @@ FORGOTTEN = "forgotten"
 
 
 class Disk(Protocol):
-    """One transaction at a time: what is written is seen by who reads here at once, and by everybody else
-    from `commit` on, which returns when it is durable.
+    """One transaction at a time: what is written is seen by who reads here at once, by everybody else from
+    `commit` on, and survives a loss of power from `sync` on. A killed process loses nothing that was
+    committed; when the power fails, the last commits may go, never one before one that stays.
 
     Places number the changes as they were made here; no two rows have the same one. Origins, sequence
     numbers, versions and places are below 2^63. Keys are ordered by their code points.
@@ -88,6 +89,16 @@ class Disk(Protocol):
 
     def commit(self) -> None:
         """Raises `DiskFull`, `Unavailable` or `Corrupt`; then `rollback` is to follow."""
+        ...
+
+    @property
+    def is_synced(self) -> bool:
+        """Is all durable that was committed?"""
+        ...
+
+    def sync(self) -> None:
+        """Return when all that was committed is durable. Raises `Unavailable`; what is durable then nobody
+        knows."""
         ...
 
     def rollback(self) -> None:

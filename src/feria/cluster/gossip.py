@@ -66,8 +66,13 @@ class Gossip:
         """What is being taken over from another member in pages, if anything is."""
         return self._taking.transfer
 
+    @property
+    def speaks(self) -> bool:
+        """Is there something to be sent?"""
+        return bool(self._outbox)
+
     def take(self) -> list[tuple[str, Message]]:
-        """What is to be sent, each to an address; to be called after a commit."""
+        """What is to be sent, each to an address; to be called once what was committed is durable."""
         outbox, self._outbox = self._outbox, []
         return outbox
 

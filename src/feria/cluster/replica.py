@@ -78,8 +78,8 @@ class Replica:
 
     # -------------------------------------------------------------------------------- transactions
     def commit(self) -> None:
-        """Make it durable (R9). When the disk cannot, all is as before the transaction and its error is
-        raised."""
+        """Let readers see it; who is told of it waits for the disk's `sync`, too (R9). When the disk cannot
+        commit, all is as before the transaction and its error is raised."""
         try:
             if self._further:
                 self.disk.advance({origin: self.vector[origin] for origin in self._further})

@@ -1,4 +1,4 @@
-"""Rows in SQLite, `kv.db`: write-ahead logged, synchronised at each commit, written by one connection."""
+"""Rows in SQLite, `kv.db`: write-ahead logged, synchronised when asked to, written by one connection."""
 
 import contextlib
 import fcntl
@@ -41,18 +41,25 @@ _ROW_OF = f"SELECT {_ROW} FROM rows WHERE key = ?"  # noqa: S608
 _PLACE = "place"
 """The note of the highest place given; rows go, places do not come back."""
 _NOT_OURS = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM)
+_sync = getattr(os, "fdatasync", os.fsync)  # macOS has the second alone
 _WAY_OUT = "`feria doctor` says more. Where other members are alive, move it away: the node fetches all anew."
 
 
 class SqliteDisk:
     """What `Disk` promises, over one connection. Two of them may look at one file, one of them writing."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, log: Path | None = None) -> None:
+        """`log` is the file that commits are appended to; without one there is nothing to be made durable."""
         self._connection = connection
         self._place: int | None = None
+        self._log = log
+        self._log_handle: int | None = None
+        self.is_synced = True
 
     def close(self) -> None:
         self._connection.close()
+        if self._log_handle is not None:
+            os.close(self._log_handle)
 
     # -------------------------------------------------------------------------------- rows
     def row(self, key: str) -> Row | None:
@@ -163,6 +170,18 @@ class SqliteDisk:
             self.take_note(_PLACE, self._place.to_bytes(8))
         with _spoken():
             self._connection.execute("COMMIT")
+        self.is_synced = self._log is None
+
+    def sync(self) -> None:
+        if self._log is None or self.is_synced:
+            return
+        try:
+            if self._log_handle is None:  # the log is one file from the first commit to the last close
+                self._log_handle = os.open(self._log, os.O_RDONLY)
+            _sync(self._log_handle)
+        except OSError as error:
+            raise Unavailable(f"{self._log} could not be made durable: {error.strerror}.") from error
+        self.is_synced = True
 
     def rollback(self) -> None:
         self._place = None
@@ -228,7 +247,7 @@ def open_disk(file: Path | None) -> SqliteDisk:
         connection = sqlite3.connect(file or ":memory:", isolation_level=None, check_same_thread=False)
         try:
             connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("PRAGMA synchronous = NORMAL")  # commits are synchronised by `sync`
             connection.execute("PRAGMA cache_size = -32768")
             _check(connection, file)
             (version,) = connection.execute("PRAGMA user_version").fetchone()
@@ -239,7 +258,7 @@ def open_disk(file: Path | None) -> SqliteDisk:
         except BaseException:
             connection.close()
             raise
-    return SqliteDisk(connection)
+    return SqliteDisk(connection, None if file is None else file.with_name(f"{file.name}-wal"))
 
 
 def open_reading(file: Path) -> SqliteDisk:

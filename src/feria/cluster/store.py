@@ -4,9 +4,11 @@ import asyncio
 import contextlib
 import logging
 import random
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections import deque
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -23,6 +25,8 @@ log = logging.getLogger(__name__)
 
 PAGE = 1000
 PAGE_BYTES = 4 * 2**20
+AT_HAND = 16
+"""Changes kept in memory for a watch that keeps up; one that has more to come reads them."""
 _NAME = "member"
 
 Listener = Callable[[str], Awaitable[None]]
@@ -172,35 +176,43 @@ class Store:
         if not waiting:
             del self._waiting[key]
 
-    async def changes(self, prefix: str = "", *, since: int | None = None) -> AsyncGenerator[Versioned]:
+    async def changes(
+        self, prefix: str = "", *, since: int | None = None, over: "asyncio.Future[Any] | None" = None
+    ) -> AsyncGenerator[Versioned]:
         """What has changed after the place `since`, or changes from now on: each key's newest state, in the
-        order of places, for ever. Versions in between may be missing, a newest one never is. From place 0
-        it is all there is, then what comes.
+        order of places, until `over` is done. Versions in between may be missing, a newest one never is. From
+        place 0 it is all there is, then what comes.
 
-        However slow the listener, nothing is queued for it: it reads the rows. Raises `Lagged` when some of
-        those it has not seen are gone.
+        Who keeps up is handed the rows as they come. For a slow listener nothing is queued: it reads them
+        later. Raises `Lagged` when some of those it has not seen are gone.
         """
         watch = _Watch(prefix, self.place if since is None else since)
         missed = self.place if since == 0 else 0  # by nobody: who saw nothing misses nothing
+        if over is not None:
+            over.add_done_callback(watch.wake)
         self._watches.add(watch)
         try:
-            while True:
-                watch.news.clear()
+            while over is None or not over.done():
+                if watch.keeps_up:
+                    await watch.news.wait()
+                    watch.news.clear()
+                    for place, row in watch.handed():
+                        yield _seen(place, row)
+                    continue
                 if max(watch.since, missed) < (forgotten := self._reading.forgotten()):
                     raise Lagged(max(forgotten, self.place))
                 found = self._reading.changed(watch.since, PAGE // 4)
+                watch.keeps_up = not found
                 for place, row in found:
                     watch.since = place
-                    if row.key.startswith(prefix) and (prefix or not row.key.startswith(RESERVED)):
+                    if watch.is_of_mine(row):
                         yield _seen(place, row)
                 if found:
                     await asyncio.sleep(0)  # a long backlog leaves the loop to others now and then
-                else:
-                    watch.is_idle = True
-                    await watch.news.wait()
-                    watch.is_idle = False
         finally:
             self._watches.discard(watch)
+            if over is not None:
+                over.remove_done_callback(watch.wake)
 
     def subscribe(self, prefix: str, listener: Listener) -> None:
         """Tell it each key under `prefix` that changed, after that is durable, one at a time; several
@@ -252,15 +264,34 @@ class _Watch:
         self.prefix = prefix
         self.since = since
         self.news = asyncio.Event()
-        self.is_idle = False
+        self.keeps_up = False
+        """Has it seen, or at hand, all that has been told?"""
+        self._fresh: deque[tuple[int, Row]] = deque()
+
+    def is_of_mine(self, row: Row) -> bool:
+        return row.key.startswith(self.prefix) and (self.prefix != "" or not row.key.startswith(RESERVED))
 
     def hear(self, changes: list[tuple[int, Row]], place: int) -> None:
-        """Go on past changes of others' keys without reading them."""
-        of_mine = any(row.key.startswith(self.prefix) for _, row in changes)
-        if self.is_idle and changes and not of_mine and not self.news.is_set():
-            self.since = place
-        else:
-            self.news.set()
+        if not self.keeps_up:
+            return  # it reads
+        self._fresh.extend(change for change in changes if self.is_of_mine(change[1]))
+        if len(self._fresh) > AT_HAND:
+            self._fresh.clear()
+            self.keeps_up = False
+        elif not self._fresh:
+            self.since = max(self.since, place)
+            return
+        self.news.set()
+
+    def handed(self) -> Iterator[tuple[int, Row]]:
+        while self._fresh:
+            place, row = self._fresh.popleft()
+            if place > self.since:  # a reader may be ahead of what is told
+                self.since = place
+                yield place, row
+
+    def wake(self, _: object) -> None:
+        self.news.set()
 
 
 def _seen(place: int, row: Row) -> Versioned:
@@ -291,6 +322,7 @@ async def open_store(
             if had != name.encode():  # a node that has its name starts on a full disk, too
                 disk.take_note(_NAME, name.encode())
                 disk.commit()
+                disk.sync()
             replica = Replica(disk, clock, random, origin=epoch)
             gossip = Gossip(replica, random, name)
             reading = open_reading(folder / FILE)

@@ -1,6 +1,7 @@
 """Keys and their values over HTTP, on bare routes: a read is shorter than the framework's work for it."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncGenerator, Awaitable
 from typing import Any, TypeVar
 
@@ -167,21 +168,20 @@ async def _watch(scope: Scope, receive: Receive, send: Send, prefix: str, query:
 
 
 async def _changes(store: Store, bus: EventBus, prefix: str, since: int) -> AsyncGenerator[bytes]:
-    changes = store.changes(prefix, since=since)
     yield event("open", {"since": since}, since)
     # Nobody publishes this: it ends when the node closes its door, and so does the stream.
     async with bus.subscribe("kv.watched") as closing:
         closed = asyncio.ensure_future(anext(closing, None))
         try:
-            while (change := await _first(anext(changes, None), closed)) is not None:
-                if not change.key.startswith(RESERVED):
-                    yield event("change", told(change), change.place)
+            async with contextlib.aclosing(store.changes(prefix, since=since, over=closed)) as changes:
+                async for change in changes:
+                    if not change.key.startswith(RESERVED):
+                        yield event("change", told(change), change.place)
         except Lagged as lagged:
             yield event("lagged", {"since": lagged.since}, lagged.since)
         finally:
             closed.cancel()
             await asyncio.wait({closed})
-            await changes.aclose()
 
 
 # ------------------------------------------------------------------------------- waiting
