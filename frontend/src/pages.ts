@@ -21,5 +21,9 @@ export const PAGES: readonly Page[] = [
   { path: "/models", shell: "room", title: () => say.models, load: () => import("./pages/models/Models.svelte") },
   { path: "/models/:name", shell: "room", title: () => say.models, load: () => import("./pages/models/Model.svelte") },
   { path: "/models/:name/:version", shell: "room", title: () => say.models, load: () => import("./pages/models/Model.svelte") },
+  { path: "/chat", shell: "plaza", title: () => say.chat, load: () => import("./pages/chat/Front.svelte") },
+  { path: "/chat/r/:room", shell: "plaza", title: () => say.chat, load: () => import("./pages/chat/Front.svelte") },
+  { path: "/chat/desk", shell: "room", title: () => say.chat, load: () => import("./pages/chat/Desk.svelte") },
+  { path: "/chat/desk/:room", shell: "room", title: () => say.chat, load: () => import("./pages/chat/Desk.svelte") },
   { path: "/login", shell: "plaza", title: () => say.signIn, load: () => import("./shell/Login.svelte") },
 ];

@@ -21,7 +21,7 @@ CHROMIUM = (
     or shutil.which("chromium-browser")
     or shutil.which("google-chrome")
 )
-PATIENCE = 60_000
+PATIENCE = int(os.environ.get("FERIA_TEST_PATIENCE", "60000"))
 """Milliseconds that a page gets to show something, on a machine that does many things at once."""
 
 expect.set_options(timeout=PATIENCE)

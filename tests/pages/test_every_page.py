@@ -9,6 +9,7 @@ from pages.visiting import WIDTHS, Language, Theme, Visit
 
 PAGES = (
     *("/", "/shop", "/shop?q=zapatillas", "/shop?photo=1"),
+    *("/chat", "/chat/r/general", "/chat/desk/general"),
     "/login",
 )
 
