@@ -18,6 +18,7 @@ export const PAGES: readonly Page[] = [
   { path: "/", shell: "plaza", title: () => say.shop, load: () => import("./pages/shop/Home.svelte") },
   { path: "/shop", shell: "plaza", title: () => say.shop, load: () => import("./pages/shop/Results.svelte") },
   { path: "/shop/:sku", shell: "plaza", title: () => say.shop, load: () => import("./pages/shop/Product.svelte") },
+  { path: "/mood", shell: "plaza", title: () => say.mood, load: () => import("./pages/mood/Mood.svelte") },
   { path: "/models", shell: "room", title: () => say.models, load: () => import("./pages/models/Models.svelte") },
   { path: "/models/:name", shell: "room", title: () => say.models, load: () => import("./pages/models/Model.svelte") },
   { path: "/models/:name/:version", shell: "room", title: () => say.models, load: () => import("./pages/models/Model.svelte") },

@@ -10,6 +10,8 @@ from pages.visiting import WIDTHS, Language, Theme, Visit
 PAGES = (
     *("/", "/shop", "/shop?q=zapatillas", "/shop?photo=1"),
     *("/chat", "/chat/r/general", "/chat/desk/general"),
+    "/mood",
+    *("/models", "/models?new=1", "/models/products", "/models/emotions/1"),
     "/login",
 )
 
