@@ -32,6 +32,7 @@ SCRIPTS = (
     "kv",
     "kv_visible",
     "gossip_rounds",
+    "failure_detection",
     "fed_round",
     "fed_tracking",
     "fed_accuracy",

@@ -90,7 +90,7 @@ def run(run: Run) -> Outcome:
             "One member each, 10,000 keys. Ours and etcd are asked over HTTP (etcd by its JSON gateway), "
             "Redis in its own protocol, which costs less than HTTP; SQLite alone is asked by nobody: it is "
             "one process that commits for so many writers.",
-            "A put is answered once it is on the disk: ours with SQLite's `synchronous = FULL`, etcd with "
+            "A put is answered once it is on the disk: ours with SQLite's log synced, etcd with "
             "its log synced, Redis with `appendfsync always`.",
         ],
         versions={"etcd": version("etcd-server"), "redis": version("redis-server")},

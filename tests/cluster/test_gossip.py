@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from feria.cluster import roster
-from feria.cluster.gossip import Gossip
+from feria.cluster.gossip import ALONE_SECONDS, Gossip
 from feria.cluster.messages import Ask, Delta, Digest, Message, Page, member_number
 from feria.cluster.replica import Replica
 from feria.cluster.rows import Row
@@ -49,6 +49,23 @@ def fill(member: Member, rows: int, value: bytes = b"x" * 80) -> None:
     member.replica.written.clear()  # too much to push
     member.replica.commit()
     member.gossip.take()
+
+
+def test_who_is_to_join_others_and_meets_none_takes_what_it_has_for_all_there_is() -> None:
+    gossip = world("a").members["a"].gossip
+    assert gossip.lacks_rows
+    gossip.tick(100.0, [])
+    gossip.tick(100.0 + ALONE_SECONDS, [])
+    assert gossip.lacks_rows
+    gossip.tick(101.0 + ALONE_SECONDS, [])
+    assert not gossip.lacks_rows
+
+
+def test_two_that_find_nothing_missing_lack_nothing() -> None:
+    made = world("a", "b")
+    exchange(made, "a", "b")
+    assert not made.members["a"].gossip.lacks_rows
+    assert not made.members["b"].gossip.lacks_rows
 
 
 def test_two_that_agree_say_so_in_150_bytes() -> None:

@@ -38,6 +38,20 @@ async def test_what_is_written_at_one_is_found_at_all(members: Members) -> None:
     await until(lambda: holds_nothing(a, "greeting"))
 
 
+async def test_who_is_new_and_has_met_nobody_does_not_say_what_is_not_there(members: Members) -> None:
+    a = await members.open("a")
+    assert not a.store.bootstrapping
+    await a.store.put("greeting", b"hello")
+    b = await members.open("b", "127.0.0.1:9")
+    assert b.store.bootstrapping
+    await b.store.put("mine", b"")
+    assert b.store.bootstrapping
+    await members.close("b")
+    b = await members.open("b", "a")
+    await until(lambda: holds(b, "greeting", b"hello"))
+    assert not b.store.bootstrapping
+
+
 async def test_a_member_that_was_away_gets_what_it_missed(members: Members) -> None:
     a = await members.open("a")
     b = await members.open("b", "a")

@@ -181,7 +181,7 @@ export interface ClusterStatus {
   /** Where others reach it; none for a node that is alone. */
   address: string | null;
   state: "alone" | "member" | "left";
-  /** It is taking over rows, and lacks keys that it will have. */
+  /** It lacks keys that it will have: it is taking over rows, or has met nobody yet. */
   bootstrapping: boolean;
   secured: "no" | "key" | "tls" | "key and tls";
   members: ClusterMember[];

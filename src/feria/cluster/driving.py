@@ -70,6 +70,7 @@ class Driver:
         transport.ended(swim.hint)
         member.store.writer.sent = self._say
         member.store.gossip.expects_others = bool(member.settings.join)
+        member.store.writer.lacks_rows = member.store.gossip.lacks_rows
 
     # ------------------------------------------------------------------ what comes and goes
     def receive(self, sender: str, payload: bytes) -> None:

@@ -17,6 +17,8 @@ from feria.cluster.vectors import Entries, covers
 
 EXCHANGE_SECONDS = 1.0
 """Between two exchanges that a member begins, give or take a fifth."""
+ALONE_SECONDS = 10.0
+"""After which a member that was to join others, and met none, takes what it has for all there is."""
 COLLECT_SECONDS = 10.0
 COLLECTED_AT_ONCE = 2000
 PUSH_PEERS = 4
@@ -55,6 +57,8 @@ class Gossip:
         self._relays: list[tuple[str, Push]] = []
         self._at: dict[str, int] = {}  # the member last heard from an address
         self._now = 0.0
+        self._ticks_from: float | None = None
+        self._has_agreed = False
         self._exchange_due = 0.0
         self._collect_due: float | None = None
         self._giving_until = 0.0
@@ -65,6 +69,20 @@ class Gossip:
     def transfer(self) -> Transfer | None:
         """What is being taken over from another member in pages, if anything is."""
         return self._taking.transfer
+
+    @property
+    def lacks_rows(self) -> bool:
+        """Are there keys that it will have, and has not yet? It is taking over what others have, or it is
+        new, was told to join others, and has not met one."""
+        if self.transfer is not None:
+            return True
+        if not self.expects_others or self._has_agreed or self._is_alone:
+            return False
+        return not self.replica.vector.entries.keys() - {self.replica.origin}
+
+    @property
+    def _is_alone(self) -> bool:
+        return self._ticks_from is not None and self._now - self._ticks_from > ALONE_SECONDS
 
     @property
     def speaks(self) -> bool:
@@ -86,6 +104,7 @@ class Gossip:
     def tick(self, now: float, peers: Sequence[str]) -> None:
         """To be called a few times a second, with the addresses of live members but for oneself."""
         self._now = now
+        self._ticks_from = now if self._ticks_from is None else self._ticks_from
         self.peers = list(peers)
         if self.peers and now >= self._exchange_due:
             self._exchange_due = now + EXCHANGE_SECONDS * self._random.uniform(0.8, 1.2)
@@ -193,6 +212,7 @@ class Gossip:
 
     def _on_digest(self, sender: str, said: Digest) -> None:
         if said.hash == self.replica.vector.hash:
+            self._has_agreed = True
             agreed = Report(said.life, said.moment, dict(self.replica.vector.entries))
             self.reports.put(said.member, agreed)
             if said.asks:

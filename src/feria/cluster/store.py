@@ -84,8 +84,8 @@ class Store:
 
     @property
     def bootstrapping(self) -> bool:
-        """Is it taking over what others have, and lacks keys that it will have?"""
-        return self.writer.is_taking_over
+        """Does it lack keys that it will have? See `Gossip.lacks_rows`."""
+        return self.writer.lacks_rows
 
     # -------------------------------------------------------------------------------- reads
     async def get(self, key: str) -> Versioned | None:

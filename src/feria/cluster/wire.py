@@ -46,7 +46,9 @@ class ClusterStatus(Wire):
     id: str = Field(description="This node's name in it.")
     address: str | None = Field(description="Where others reach it; none for a node that is alone.")
     state: Literal["alone", "member", "left"]
-    bootstrapping: bool = Field(description="It is taking over rows, and lacks keys that it will have.")
+    bootstrapping: bool = Field(
+        description="It lacks keys that it will have: it is taking over rows, or has met nobody yet."
+    )
     secured: Secured
     members: tuple[ClusterMember, ...]
     keys: int

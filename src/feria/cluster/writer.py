@@ -54,7 +54,7 @@ class Writer:
         """Messages to hand to the transport, each with the address it is for."""
         self.changed: Callable[[list[tuple[int, Row]]], None] = lambda changes: None
         """Rows that were kept, in order, with their places; called when rows went away as well."""
-        self.is_taking_over = gossip.transfer is not None
+        self.lacks_rows = gossip.lacks_rows
         """As of the last commit that readers see, and of which `changed` has told."""
         self.commits = 0
         self._replica = replica
@@ -157,7 +157,7 @@ class Writer:
         self.commits += 1
         self._has_failed = False
         has_changed = bool(changes) or self._replica.forgotten != forgotten
-        is_taking_over = self._gossip.transfer is not None
+        lacks_rows = self._gossip.lacks_rows
         messages = self._gossip.take()
 
         def publish(_: None) -> None:
@@ -166,7 +166,7 @@ class Writer:
                 if has_changed:
                     self.changed(changes)
             finally:
-                self.is_taking_over = is_taking_over
+                self.lacks_rows = lacks_rows
                 self._answer(done)
                 if messages:
                     self.sent(messages)
