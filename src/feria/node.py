@@ -21,7 +21,10 @@ from feria.chat.connections import Sockets
 from feria.chat.guard import open_sockets
 from feria.clock import Clock, SystemClock
 from feria.cluster.chunks import Chunks
-from feria.cluster.health import health
+from feria.cluster.files import Files
+from feria.cluster.gossip_map import GossipMap
+from feria.cluster.health import Usage
+from feria.cluster.holdings import Holdings
 from feria.cluster.maps import LocalMap, ReplicatedMap
 from feria.cluster.member import Member, open_member
 from feria.cluster.store import Store
@@ -44,8 +47,10 @@ from feria.learning.trainer import Trainer, open_trainer
 from feria.migrations import schema
 from feria.recommendations.pseudonyms import open_pseudonyms
 from feria.recommendations.recommender import Recommender, open_recommender
+from feria.registry.moving import move_rows
 from feria.registry.shelf import Registry, Subscriber
 from feria.registry.shipped import FOLDER, put_shipped
+from feria.registry.travel import Travel, open_travel
 from feria.registry.wire import State
 from feria.search import picture_tasks
 from feria.search import tasks as search
@@ -109,8 +114,26 @@ async def open_node(settings: Settings) -> AsyncGenerator[Node]:
         sessions = Sessions(database, tokens, clock, hours=settings.access.session_hours)
         blobs = await stack.enter_async_context(open_blobs(home))
         processes = await stack.enter_async_context(open_processes(settings.workers, PROCESS_MODULES))
-        rows = LocalMap(database, clock)
-        registry = Registry(rows, blobs, processes, settings.registry, clock)
+        grace = settings.storage.orphan_grace_seconds
+        usage = Usage()
+        member = await stack.enter_async_context(
+            open_member(
+                settings.cluster,
+                home,
+                clock,
+                host=settings.web.host,
+                in_use=usage,
+                grace_seconds=grace,
+            )
+        )
+        tell(metrics, member)
+        rows = await _moved(
+            LocalMap(database, clock), GossipMap(member.store, member.chunks), blobs, settings
+        )
+        files = Files(blobs, home / "coming", member.chunks.pieces)
+        holdings = Holdings(rows, member.id)
+        travel = await stack.enter_async_context(open_travel(files, holdings, member, settings.cluster))
+        registry = Registry(rows, blobs, processes, settings.registry, clock, travel)
         engine = await stack.enter_async_context(open_engine(registry, settings.inference, metrics))
         faces = await stack.enter_async_context(open_faces(registry, processes, settings.faces))
         registry.subscribe(_announcing(registry, bus))
@@ -188,17 +211,7 @@ async def open_node(settings: Settings) -> AsyncGenerator[Node]:
         ):
             tasks.handle(kind, deed if traces is None else traces.following(kind, deed))
         await tasks.resume()
-        member = await stack.enter_async_context(
-            open_member(
-                settings.cluster,
-                home,
-                clock,
-                host=settings.web.host,
-                in_use=health(lambda: sum(tasks.counts().values()), lambda: engine.held),
-                grace_seconds=settings.storage.orphan_grace_seconds,
-            )
-        )
-        tell(metrics, member)
+        usage.queue, usage.models = lambda: sum(tasks.counts().values()), lambda: engine.held
         federation = settings.federation
         job_processes = await stack.enter_async_context(
             open_processes(
@@ -232,8 +245,8 @@ async def open_node(settings: Settings) -> AsyncGenerator[Node]:
             )
         )
         metrics.gauge("feria_jobs", "Federated jobs that have not ended.", jobs.counts, "state")
-        grace = settings.storage.orphan_grace_seconds
-        await stack.enter_async_context(_collecting(blobs, registry, catalog, grace))
+        await stack.enter_async_context(travel.going_on())
+        await stack.enter_async_context(_collecting(blobs, files, registry, catalog, member, grace))
         parts = {
             Settings: settings,
             Clock: clock,
@@ -262,6 +275,8 @@ async def open_node(settings: Settings) -> AsyncGenerator[Node]:
             Member: member,
             Store: member.store,
             Chunks: member.chunks,
+            Holdings: holdings,
+            Travel: travel,
             Registry: registry,
             Engine: engine,
             Faces: faces,
@@ -289,6 +304,17 @@ async def open_node(settings: Settings) -> AsyncGenerator[Node]:
         if traces is not None:
             parts[type(traces)] = traces
         yield Node(settings, parts)
+
+
+async def _moved(old: LocalMap, new: GossipMap, blobs: Blobs, settings: Settings) -> ReplicatedMap:
+    """Where the shelf's rows are: among those that members share, or, when a full disk lets none be moved
+    there, in the database as before. Then they move at a later start."""
+    try:
+        await move_rows(old, new, blobs, shared=settings.storage.url is not None)
+    except FeriaError as error:
+        log.error("The shelf stays in the database until the next start: %s", error.message)
+        return old
+    return new
 
 
 def _announcing(registry: Registry, bus: EventBus) -> Subscriber:
@@ -358,16 +384,20 @@ async def _putting_shipped(registry: Registry, folder: Path = FOLDER) -> AsyncGe
 
 @contextlib.asynccontextmanager
 async def _collecting(
-    blobs: Blobs, registry: Registry, catalog: Catalog, grace_seconds: float
+    blobs: Blobs, files: Files, registry: Registry, catalog: Catalog, member: Member, grace_seconds: float
 ) -> AsyncGenerator[None]:
-    """Remove files that no row names, now and then, as long as the block lasts."""
+    """Remove files that no row names, now and then, as long as the block lasts. Not while rows are still to
+    come: they may name some."""
     closing = asyncio.Event()
 
     async def collect() -> None:
         while not closing.is_set():
             try:
-                named = await registry.digests() | await catalog.picture_digests()
-                await blobs.collect(named, grace_seconds=grace_seconds)
+                if not member.store.bootstrapping:
+                    named = await registry.digests()
+                    await files.forget_all_but(named)
+                    named |= await catalog.picture_digests()
+                    await blobs.collect(named, grace_seconds=grace_seconds)
             except FeriaError as error:
                 log.warning("Files were not collected: %s", error.message)
             with contextlib.suppress(TimeoutError):

@@ -155,6 +155,12 @@ class RegistrySettings(Group):
     """The model shelf."""
 
     max_model_mib: int = Field(default=256, ge=1, description="Largest model file, in MiB.")
+    fetch_seconds: float = Field(
+        default=30.0,
+        ge=0,
+        description="How long who uses a model waits for its file to come from another node; then they are "
+        "told to ask again, and it goes on coming.",
+    )
     shipped: bool = Field(
         default=True,
         description="Put the models that come with feria on the shelf when the node starts, each file once.",
@@ -473,6 +479,15 @@ class ClusterSettings(Group):
         default="all",
         description="Which values above 64 KiB this node fetches before anybody asks: all, the share that "
         "keeps three copies in the cluster, or none.",
+    )
+
+    keep_models: Literal["all", "some", "on_demand"] = Field(
+        default="all",
+        description="Which model files this node fetches before anybody asks: all, the share that keeps "
+        "`model_copies` in the cluster, or none. What is asked for is fetched in any case.",
+    )
+    model_copies: int = Field(
+        default=3, ge=1, description="Nodes that hold each model's file where `keep_models` is `some`."
     )
 
     @model_validator(mode="after")

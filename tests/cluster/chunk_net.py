@@ -6,7 +6,8 @@ from pathlib import Path
 
 import msgspec
 
-from feria.cluster.chunks import Chunks, Message, Peers, Send, Want
+from feria.cluster.chunks import Chunks
+from feria.cluster.pieces import Message, Peers, Send, Want
 from feria.storage.blobs import Blobs
 
 Fault = Callable[[str, str, Message], Message | None]
@@ -54,7 +55,10 @@ class ChunkNet:
         return True
 
     def _count(self, message: Message) -> None:
-        self._asked += 1 if isinstance(message, Want) else -1
+        if isinstance(message, Want):
+            self._asked += 1
+        elif message.content is None or message.at + len(message.content) >= message.of:
+            self._asked -= 1
         self.asked_at_once = max(self.asked_at_once, self._asked)
 
     async def close(self) -> None:

@@ -6,24 +6,15 @@ import random
 from collections.abc import AsyncGenerator, AsyncIterator
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cluster.chunk_net import ChunkNet
-from feria.cluster import chunks
-from feria.cluster.chunks import (
-    CHUNK_BYTES,
-    MARK,
-    PARALLEL,
-    Chunk,
-    Chunks,
-    Manifest,
-    Message,
-    Want,
-    listed,
-    manifest_in,
-)
+from feria.cluster import pieces
+from feria.cluster.chunks import CHUNK_BYTES, MARK, PARALLEL, Chunks, Manifest, listed, manifest_in
+from feria.cluster.pieces import SLICE_BYTES, Chunk, Message, Want
 from feria.errors import Corrupt, TooLarge, Unavailable
 from serving import until
 
@@ -130,7 +121,7 @@ async def test_a_damaged_chunk_is_never_given_and_is_mended_from_another_member(
 async def test_what_a_member_gives_for_a_chunk_is_believed_only_when_it_is_that(net: ChunkNet) -> None:
     def lying(sender: str, to: str, message: Message) -> Message:
         if sender == "liar" and isinstance(message, Chunk) and message.content is not None:
-            return Chunk(message.number, message.content[:-1] + b"!")
+            return msgspec.structs.replace(message, content=message.content[:-1] + b"!")
         return message
 
     net.fault = lying
@@ -144,7 +135,7 @@ async def test_what_a_member_gives_for_a_chunk_is_believed_only_when_it_is_that(
 async def test_a_pull_that_broke_off_goes_on_where_it_was(net: ChunkNet) -> None:
     a, b = net.member("a"), net.member("b")
     manifest = await written(a, value_of(12 * MIB))
-    left = 5
+    left = 5 * MIB // SLICE_BYTES
 
     def cutting(sender: str, to: str, message: Message) -> Message | None:
         nonlocal left
@@ -236,7 +227,7 @@ async def test_a_member_asked_for_nonsense_says_that_it_has_none(net: ChunkNet) 
 async def test_a_value_is_found_although_members_neither_answer_nor_have_room(
     net: ChunkNet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(chunks, "ANSWER_SECONDS", 2.0)
+    monkeypatch.setattr(pieces, "SILENT_SECONDS", 2.0)
     silent, full, b = net.member("silent"), net.member("full"), net.member("b")
     value = value_of(3 * MIB)
     manifest = await written(silent, value)

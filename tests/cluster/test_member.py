@@ -9,6 +9,8 @@ import pytest
 from cluster.clusters import Members, holds, until
 from feria.clock import SystemClock
 from feria.cluster import driving, roster
+from feria.cluster.gossip_map import GossipMap
+from feria.cluster.holdings import Holdings
 from feria.cluster.keys import make_keys
 from feria.cluster.member import Member, open_member
 from feria.cluster.members import State
@@ -139,11 +141,11 @@ async def test_members_tell_how_far_the_others_are(members: Members) -> None:
     await until(lambda: holds(b, "one", b"1"))
 
     async def caught_up() -> bool:
-        told = await status(a)
+        told = await status(a, Holdings(GossipMap(a.store, a.chunks), a.id))
         return [(one.id, one.state, one.behind) for one in told.members] == [("b", "alive", 0)]
 
     await until(caught_up)
-    told = await status(a)
+    told = await status(a, Holdings(GossipMap(a.store, a.chunks), a.id))
     assert (told.id, told.state, told.keys, told.secured) == ("a", "member", 1, "no")
     assert told.members[0].bytes_out > 0
     assert told.members[0].address == members.address("b")
@@ -177,7 +179,7 @@ async def test_a_node_without_a_port_is_alone_and_keeps_its_rows(tmp_path: Path)
     for turn in (1, 2):
         async with open_member(ClusterSettings(), tmp_path, SystemClock()) as member:
             await member.store.put("turn", str(turn).encode())
-            told = await status(member)
+            told = await status(member, Holdings(GossipMap(member.store, member.chunks), member.id))
             assert (told.state, told.members, told.keys) == ("alone", (), 1)
             with pytest.raises(Conflict):
                 await member.leave()

@@ -9,7 +9,8 @@ import nets
 from feria.clock import SystemClock
 from feria.cluster.maps import LocalMap
 from feria.errors import DiskFull, Invalid, NotAModel, NotFound, TooLarge
-from feria.registry.shelf import Registry, rank
+from feria.registry.rows import Row, rank
+from feria.registry.shelf import Registry
 from feria.registry.wire import Description, State
 from feria.settings import RegistrySettings, WorkerSettings
 from feria.storage.blobs import Blobs, open_blobs
@@ -89,7 +90,7 @@ async def test_many_at_once_each_get_a_number(registry: Registry) -> None:
 async def test_two_nodes_that_chose_one_number_agree_on_the_latest(registry: Registry) -> None:
     mine = await registry.publish("heart", ONE)
     theirs = mine.model_copy(update={"digest": "f" * 64})
-    await registry._put(theirs)  # as gossip would bring it
+    await registry._put(Row(theirs, b""))  # as gossip would bring it
     assert len(await registry.versions("heart")) == 2
     latest = max([mine, theirs], key=rank)
     assert (await registry.find("heart")).digest == latest.digest

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from random import Random
 
 from feria.cluster.disk import LOSERS
-from feria.cluster.rows import Row
+from feria.cluster.rows import RESERVED, Row
 
 
 @dataclass
@@ -97,8 +97,9 @@ class MemoryDisk:
         return sorted(found, key=lambda placed: placed[0])[:count]
 
     def counts(self) -> tuple[int, int]:
-        values = sum(row.value is not None for _, row in self._seen.rows.values())
-        return values, len(self._seen.rows) - values
+        rows = [row for _, row in self._seen.rows.values()]
+        values = sum(row.value is not None and not row.key.startswith(RESERVED) for row in rows)
+        return values, sum(row.value is None for row in rows)
 
     def last_place(self) -> int:
         return self._seen.place

@@ -146,7 +146,7 @@ class MemoryTransport:
     def address(self) -> str:
         return self._address
 
-    def send(self, to: str, payload: bytes) -> bool:
+    def send(self, to: str, payload: bytes, *, later: bool = False) -> bool:
         if len(payload) > MOST_BYTES:
             raise ValueError(f"a payload of {len(payload)} bytes")
         if self._closed or to == self._address:

@@ -171,6 +171,8 @@ export interface ClusterMember {
   bytes_out: number;
   /** Messages that were not sent: too much waited, or it was not reached. */
   dropped: number;
+  /** Model files that it says to hold. */
+  files: number;
   health: MemberHealth | null;
 }
 
@@ -185,6 +187,8 @@ export interface ClusterStatus {
   bootstrapping: boolean;
   secured: "no" | "key" | "tls" | "key and tls";
   members: ClusterMember[];
+  /** Model files of the cluster's shelf that this node has told others it holds. */
+  files: number;
   keys: number;
   /** Deletions that are remembered until every member knows of them. */
   tombstones: number;
@@ -642,7 +646,7 @@ export interface Model {
 }
 
 export interface ModelList {
-  models: Model[];
+  models: ShelvedModel[];
 }
 
 /** Which of the graph's outputs mean what. `labels` are the classes in column order. */
@@ -1016,6 +1020,33 @@ export interface Sentence {
   lift?: boolean;
 }
 
+/** A version as the node that answers has it. */
+export interface ShelvedModel {
+  name: string;
+  version: number;
+  /** sha256 of the ONNX file. */
+  digest: string;
+  /** Bytes of the ONNX file. */
+  size: number;
+  /** How it was made, such as `mlp`, or `onnx` when brought along. */
+  kind: string;
+  input: TabularInput | ImageInput | TensorInput;
+  output: ModelOutput;
+  /** Measured on rows the model has not seen. */
+  metrics?: Record<string, JsonValue>;
+  /** Data, split, seed, settings, software: what made it. */
+  trained_from?: Record<string, JsonValue>;
+  /** Model card, Markdown. */
+  card?: string;
+  state?: State;
+  state_reason?: string;
+  published_at: string;
+  /** Who published this name first; only they may change it. What is `feria`'s came with the program: the first to publish a version of their own has the name. */
+  owner?: string;
+  /** How much of its file is on this node; the rest comes when the model is used. */
+  here?: number;
+}
+
 export interface SignIn {
   token: string;
 }
@@ -1323,7 +1354,7 @@ export interface Routes {
     path: { name: string };
     query: Record<string, never>;
     body: FormData;
-    reply: Model;
+    reply: ShelvedModel;
   };
   /** Delete every version. Their numbers are not given out again. */
   "DELETE /v1/models/{name}": {
@@ -1337,14 +1368,14 @@ export interface Routes {
     path: { name: string; version: number };
     query: Record<string, never>;
     body: undefined;
-    reply: Model;
+    reply: ShelvedModel;
   };
   /** Deprecate a version, which takes it off `latest`, or make it ready again. */
   "PATCH /v1/models/{name}/versions/{version}": {
     path: { name: string; version: number };
     query: Record<string, never>;
     body: StateChange;
-    reply: Model;
+    reply: ShelvedModel;
   };
   /** Delete one version. Its number is not given out again; `latest` goes to the one before. */
   "DELETE /v1/models/{name}/versions/{version}": {

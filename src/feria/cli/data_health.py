@@ -12,11 +12,13 @@ from feria.access.exposure import is_locked
 from feria.access.tokens import Tokens
 from feria.cli.doctor import SECONDS_OFF, Check, Findings, Patient, Verdict, fail, ok, warn
 from feria.clock import SystemClock
+from feria.cluster.gossip_map import OWN
 from feria.cluster.maps import LocalMap
+from feria.cluster.sqlite_disk import FILE, open_reading
 from feria.errors import Corrupt, FeriaError, NotFound
 from feria.inference.sessions import Session
 from feria.migrations.schema import HEAD, current_revision
-from feria.registry.shelf import PREFIX
+from feria.registry.rows import PREFIX, decoded
 from feria.registry.wire import Model, State
 from feria.storage.blobs import Blobs
 from feria.storage.database import open_database
@@ -88,6 +90,12 @@ async def models(patient: Patient) -> Findings:
             await asyncio.to_thread(Session, path, patient.settings.inference.providers)
         except NotFound:
             broken += 1
+            if patient.settings.cluster.gossip_port is not None:
+                yield (
+                    ok,
+                    f"The file of {row.reference} is not on this node; it comes when somebody asks for it.",
+                )
+                continue
             yield (
                 fail,
                 f"The file of {row.reference} is gone ({digest[:12]}…). Restore it, or publish it again.",
@@ -171,12 +179,34 @@ def _look_into(file: Path) -> tuple[Verdict, str]:
 
 
 async def _rows(patient: Patient) -> list[Model]:
+    rows = await asyncio.to_thread(_shared_rows, patient.settings.home / FILE)
+    rows |= {key: value for key, value in (await _old_rows(patient)).items() if key not in rows}
+    found = [row.model for key, value in rows.items() if (row := decoded(key, value)) is not None]
+    return [model for model in found if model.state is not State.deleted]
+
+
+def _shared_rows(file: Path) -> dict[str, bytes]:
+    if not file.exists():
+        return {}
+    disk = open_reading(file)
+    try:
+        found: dict[str, bytes] = {}
+        after = ""
+        while rows := disk.live(OWN + PREFIX, after, 1000):
+            found |= {row.key.removeprefix(OWN): row.value or b"" for _, row in rows}
+            after = rows[-1][1].key
+        return found
+    finally:
+        disk.close()
+
+
+async def _old_rows(patient: Patient) -> dict[str, bytes]:
+    """Those that no start of this version has moved yet."""
     file = _sqlite(patient)
     if file is not None and not file.exists():
-        return []
+        return {}
     async with open_database(patient.settings.storage, patient.settings.home) as database:
         if await current_revision(database) is None:
-            return []
+            return {}
         entries = await LocalMap(database, SystemClock()).scan(PREFIX)
-    rows = [Model.model_validate_json(entry.value) for entry in entries]
-    return [row for row in rows if row.state is not State.deleted]
+    return {entry.key: entry.value for entry in entries}

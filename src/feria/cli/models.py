@@ -11,7 +11,7 @@ from feria.cli.options import Json, ModelArgument, NodeCommand, Reference
 
 if TYPE_CHECKING:
     from feria.client import AsyncClient
-    from feria.registry.wire import Model
+    from feria.registry.wire import Model, ShelvedModel
 
 app = typer.Typer(no_args_is_help=True, help="The shelf of models: add, look, take away.")
 
@@ -101,7 +101,7 @@ def list_(json: Json = False) -> None:
         feria models list --json
     """
 
-    async def ask(client: "AsyncClient") -> "tuple[Model, ...]":
+    async def ask(client: "AsyncClient") -> "tuple[ShelvedModel, ...]":
         return await client.models()
 
     models = speak(ask)
@@ -124,7 +124,7 @@ def list_(json: Json = False) -> None:
             model.kind,
             model.output.task,
             _measured(model),
-            _size(model.size),
+            _size(model.size) + ("" if model.here == 1 else f", {model.here:.0%} here"),
             f"{model.published_at.astimezone():%Y-%m-%d %H:%M}",
         )
     screen.show(shown)

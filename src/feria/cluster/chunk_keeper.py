@@ -7,7 +7,9 @@ import logging
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
-from feria.cluster.chunks import Chunks, Manifest, Peers, Send, manifest_in
+from feria.cluster.chunks import Chunks, Manifest, manifest_in
+from feria.cluster.pieces import Peers, Send
+from feria.cluster.rows import RESERVED
 from feria.cluster.store import Lagged, Store
 from feria.errors import Corrupt, FeriaError
 from feria.settings import ClusterSettings
@@ -38,15 +40,16 @@ class ChunkKeeper:
         self._whole: set[bytes] = set()
         self._news = asyncio.Event()
 
-    async def follow(self) -> None:
-        """Know all rows that list chunks, for ever."""
+    async def follow(self, prefix: str) -> None:
+        """Know all rows that list chunks, callers' (no prefix) or the nodes' own, for ever."""
         while True:
             try:
-                async with contextlib.aclosing(self._store.changes("", since=0)) as changes:
+                async with contextlib.aclosing(self._store.changes(prefix, since=0)) as changes:
                     async for change in changes:
                         self._see(change.key, change.value)
             except Lagged:  # some keys went away unseen
-                self._named.clear()
+                for key in [key for key in self._named if key.startswith(RESERVED) == bool(prefix)]:
+                    del self._named[key]
 
     async def keep(self) -> None:
         """Fetch what is this member's to hold, for ever."""
@@ -67,11 +70,12 @@ class ChunkKeeper:
         writing, so one that is written again while its row is on the way is within the grace.
         """
         manifests: list[Manifest] = []
-        after: str | None = None
-        while rows := await self._store.page("", after=after, limit=SCANNED_AT_ONCE):
-            after = rows[-1].key
-            manifests += [found for row in rows if (found := _manifest(row.key, row.value)) is not None]
-            await asyncio.sleep(0)
+        for prefix in ("", RESERVED):
+            after: str | None = None
+            while rows := await self._store.page(prefix, after=after, limit=SCANNED_AT_ONCE):
+                after = rows[-1].key
+                manifests += [found for row in rows if (found := _manifest(row.key, row.value)) is not None]
+                await asyncio.sleep(0)
         return await self._chunks.collect(manifests, grace_seconds=grace_seconds)
 
     async def collect_now_and_then(self, grace_seconds: float) -> None:
@@ -137,7 +141,12 @@ async def open_chunks(
     keeper = ChunkKeeper(store, chunks, settings, me, peers)
     works = [
         asyncio.create_task(work)
-        for work in (keeper.follow(), keeper.keep(), keeper.collect_now_and_then(grace_seconds))
+        for work in (
+            keeper.follow(""),
+            keeper.follow(RESERVED),
+            keeper.keep(),
+            keeper.collect_now_and_then(grace_seconds),
+        )
     ]
     try:
         yield chunks

@@ -8,28 +8,22 @@ as good as missing, and is replaced by the next sound copy that is found.
 import asyncio
 import hashlib
 import logging
-import random
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterable, Callable, Coroutine, Iterable, Mapping
-from typing import Any
+from collections.abc import AsyncGenerator, AsyncIterable, Iterable
 
 import msgspec
 
-from feria.errors import Corrupt, FeriaError, Invalid, NotFound, TooLarge, Unavailable
+from feria.cluster.pieces import PIECE_BYTES, Message, Peers, Pieces, Send, ended
+from feria.errors import Corrupt, NotFound, TooLarge
 from feria.storage.blobs import Blobs
 
 log = logging.getLogger(__name__)
 
-CHUNK_BYTES = 2**20
+CHUNK_BYTES = PIECE_BYTES
 PARALLEL = 4
 """Chunks asked for at once, and read ahead of who reads a value."""
 MOST_CHUNKS = 1900
 """That a row has room to list."""
-ANSWER_SECONDS = 20.0
-"""Time in which a member answers before another one is asked."""
-SERVED_AT_ONCE = 32
-ROOM_SECONDS, ROOM_TRIES = 0.05, 200
-"""How often a chunk is offered to a full queue. The transport tells nobody when there is room again."""
 
 MARK = b"\x89feria-chunks\n"
 """How the value of a row begins that lists chunks. A value of a user's that begins so is kept in chunks too,
@@ -66,39 +60,15 @@ def manifest_in(value: bytes | None) -> Manifest | None:
     return found
 
 
-# ------------------------------------------------------------------------- what members say of it
-class Want(msgspec.Struct, frozen=True, array_like=True, tag="c.want"):
-    number: int
-    digest: bytes
-
-
-class Chunk(msgspec.Struct, frozen=True, array_like=True, tag="c.chunk"):
-    """The answer to a `Want` of that number; without content, that there is no such chunk."""
-
-    number: int
-    content: bytes | None
-
-
-Message = Want | Chunk
-Send = Callable[[str, Message], bool]
-Peers = Callable[[], Mapping[str, str]]
-"""The live members but this one: their address by their id."""
-
-
 class Chunks:
     """The chunks that this member has, and a way to those that others have."""
 
     def __init__(self, blobs: Blobs, *, send: Send, peers: Peers) -> None:
         self._blobs = blobs
-        self._send = send
-        self._peers = peers
-        self._numbers = random.SystemRandom()
+        self.pieces = Pieces(send=send, peers=peers)
+        self.pieces.give(self._own)
         self._slots = asyncio.Semaphore(PARALLEL)
         self._pulled: dict[bytes, asyncio.Task[None]] = {}
-        self._answers: dict[int, asyncio.Future[bytes | None]] = {}
-        self._giver = ""  # gave the last one, so it is asked first for the next
-        self._tasks: set[asyncio.Task[Any]] = set()
-        self._serving = 0
 
     # ---------------------------------------------------------------------------- values
     async def write(self, pieces: AsyncIterable[bytes], *, limit: int) -> Manifest:
@@ -137,7 +107,7 @@ class Chunks:
                 ahead.popleft()
                 yield content
         finally:
-            await _ended(ahead)
+            await ended(ahead)
 
     async def fetch(self, manifest: Manifest) -> None:
         """Have all chunks of a value here. Raises `Unavailable` when some are nowhere."""
@@ -175,89 +145,25 @@ class Chunks:
     # ------------------------------------------------------------------------ other members
     def receive(self, sender: str, message: Message) -> None:
         """What another member said, on the event loop."""
-        if isinstance(message, Chunk):
-            answer = self._answers.get(message.number)
-            if answer is not None and not answer.done():
-                answer.set_result(message.content)
-        elif self._serving < SERVED_AT_ONCE:  # who gets no answer asks another
-            self._serving += 1
-            self._start(self._serve(sender, message))
+        self.pieces.receive(sender, message)
+
+    async def _own(self, digest: bytes) -> bytes | None:
+        try:
+            return await self._blobs.read(digest.hex())
+        except NotFound:
+            return None
 
     def _pull(self, digest: bytes) -> "asyncio.Task[None]":
         """The one task that brings this chunk here, whoever waits for it."""
         task = self._pulled.get(digest)
         if task is None:
-            task = self._pulled[digest] = self._start(self._bring(digest))
+            task = self._pulled[digest] = self.pieces.start(self._bring(digest))
             task.add_done_callback(lambda _: self._pulled.pop(digest, None))
         return task
 
     async def _bring(self, digest: bytes) -> None:
         async with self._slots:
-            addresses = list(self._peers().values())
-            self._numbers.shuffle(addresses)
-            addresses.sort(key=lambda address: address != self._giver)
-            for address in addresses:
-                content = await self._ask(address, digest)
-                if content is None:
-                    continue
-                try:
-                    await self._blobs.put(content, expected=digest.hex())
-                except Invalid:
-                    log.warning("What %s gave for chunk %s… is not that.", address, digest.hex()[:12])
-                    continue
-                self._giver = address
-                return
-        raise Unavailable(
-            f"No member that answers has a piece of this value ({digest.hex()[:12]}…). It is known of, and "
-            "comes when one that has it is back."
-        )
-
-    async def _ask(self, address: str, digest: bytes) -> bytes | None:
-        number = self._numbers.getrandbits(63)
-        answer: asyncio.Future[bytes | None] = asyncio.get_running_loop().create_future()
-        self._answers[number] = answer
-        try:
-            if not self._send(address, Want(number, digest)):
-                return None
-            async with asyncio.timeout(ANSWER_SECONDS):
-                return await answer
-        except TimeoutError:
-            return None
-        finally:
-            del self._answers[number]
-
-    async def _serve(self, sender: str, want: Want) -> None:
-        try:
-            content: bytes | None
-            try:
-                content = await self._blobs.read(want.digest.hex())
-            except FeriaError:
-                content = None
-            for _ in range(ROOM_TRIES):
-                if self._send(sender, Chunk(want.number, content)):
-                    return
-                await asyncio.sleep(ROOM_SECONDS)
-        finally:
-            self._serving -= 1
-
-    # ------------------------------------------------------------------------------- tasks
-    def _start(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
-        task = asyncio.ensure_future(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._forget)
-        return task
-
-    def _forget(self, task: "asyncio.Task[None]") -> None:
-        self._tasks.discard(task)
-        if not task.cancelled():
-            task.exception()  # told to who waits; nobody may
+            await self._blobs.put(await self.pieces.get(digest), expected=digest.hex())
 
     async def close(self) -> None:
-        await _ended(self._tasks)
-
-
-async def _ended(tasks: Iterable["asyncio.Task[Any]"]) -> None:
-    tasks = list(tasks)
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+        await self.pieces.close()

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from feria.cluster import roster
-from feria.cluster.chunks import Message as ChunkMessage
 from feria.cluster.frames import MOST_BYTES
 from feria.cluster.members import Health, Peer, State
 from feria.cluster.members import Message as SwimMessage
 from feria.cluster.messages import Message as GossipMessage
+from feria.cluster.pieces import Chunk
+from feria.cluster.pieces import Message as ChunkMessage
 from feria.cluster.replica import Replica
 from feria.cluster.swim import Swim
 from feria.cluster.transport import Transport
@@ -224,4 +225,4 @@ def say(transport: Transport, to: str, message: GossipMessage | SwimMessage | Ch
     if len(payload) > MOST_BYTES:
         log.error("A %s of %d bytes is too large to be sent.", type(message).__name__, len(payload))
         return False
-    return transport.send(to, payload)
+    return transport.send(to, payload, later=isinstance(message, Chunk))

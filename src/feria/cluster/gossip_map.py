@@ -1,21 +1,28 @@
 """The map of many members: `ReplicatedMap` over the gossip store, large values in chunks."""
 
-from collections.abc import AsyncGenerator, Sequence
+import logging
+from collections.abc import AsyncGenerator, Mapping, Sequence
 
 from feria.cluster.chunks import Chunks, listed, manifest_in
 from feria.cluster.maps import Entry, Listener
-from feria.cluster.rows import INLINE_BYTES
+from feria.cluster.replica import Replica
+from feria.cluster.rows import INLINE_BYTES, RESERVED
 from feria.cluster.store import Store, Versioned
-from feria.errors import NotFound
+from feria.errors import FeriaError, NotFound
+
+log = logging.getLogger(__name__)
 
 MOST_BYTES = 2**30
+OWN = f"{RESERVED}rows/"
+"""How the keys of these rows begin among all that members hold."""
 
 
 class GossipMap:
     """Each call is durable on this member when it returns, and listeners have been told.
 
-    A transaction of the node's database is another matter: what is put here inside one stays when that is
-    undone. And a key that was removed counts on from its last version when it is put again.
+    Its keys are the nodes' own: no caller of the keys over HTTP can read or write them. A transaction of the
+    node's database is another matter: what is put here inside one stays when that is undone. And a key that
+    was removed counts on from its last version when it is put again.
     """
 
     def __init__(self, store: Store, chunks: Chunks) -> None:
@@ -23,41 +30,65 @@ class GossipMap:
         self._chunks = chunks
 
     async def get(self, key: str) -> Entry | None:
-        found = await self._store.get(key)
+        found = await self._store.get(OWN + key, own=True)
         return None if found is None or found.value is None else await self._entry(found)
 
     async def scan(self, prefix: str) -> Sequence[Entry]:
+        """A long value that is on no live member is left out: it is as if its row had not come yet."""
         entries: list[Entry] = []
         after: str | None = None
-        while page := await self._store.page(prefix, after=after):
-            entries += [await self._entry(found) for found in page]
+        while page := await self._store.page(OWN + prefix, after=after):
+            for found in page:
+                try:
+                    entries.append(await self._entry(found))
+                except FeriaError as error:
+                    log.warning("%s is left out: %s", found.key.removeprefix(OWN), error.message)
             after = page[-1].key
         return entries
 
     async def put(self, key: str, value: bytes, *, if_version: int | None = None) -> Entry:
-        row = value
-        if len(value) > INLINE_BYTES or manifest_in(value) is not None:
-            row = listed(await self._chunks.write(_whole(value), limit=MOST_BYTES))
-        done = await self._store.put(key, row, if_version=if_version)
+        row = await self._row(value)
+        done = await self._store.put(OWN + key, row, if_version=if_version, own=True)
         await self._store.told(done.place)
         return Entry(key, value, done.version)
 
+    async def put_new(self, values: Mapping[str, bytes]) -> None:
+        """Write those keys that this member has never heard of: all at once, or none if it raises."""
+        rows = {OWN + key: await self._row(value) for key, value in values.items()}
+
+        def deed(replica: Replica) -> int:
+            for key, row in rows.items():
+                if replica.disk.row(key) is None:
+                    replica.write(key, row)
+            return replica.place
+
+        await self._store.told(await self._store.writer.run(deed))
+
     async def remove(self, key: str) -> None:
         try:
-            done = await self._store.delete(key)
+            done = await self._store.delete(OWN + key, own=True)
         except NotFound:
             return
         await self._store.told(done.place)
 
     def subscribe(self, prefix: str, listener: Listener) -> None:
-        self._store.subscribe(prefix, listener)
+        async def tell(key: str) -> None:
+            await listener(key.removeprefix(OWN))
+
+        self._store.subscribe(OWN + prefix, tell)
+
+    async def _row(self, value: bytes) -> bytes:
+        """What stands in the row of that value."""
+        if len(value) <= INLINE_BYTES and manifest_in(value) is None:
+            return value
+        return listed(await self._chunks.write(_whole(value), limit=MOST_BYTES))
 
     async def _entry(self, found: Versioned) -> Entry:
         value = found.value or b""
         manifest = manifest_in(value)
         if manifest is not None:
             value = b"".join([piece async for piece in self._chunks.read(manifest)])
-        return Entry(found.key, value, found.version)
+        return Entry(found.key.removeprefix(OWN), value, found.version)
 
 
 async def _whole(value: bytes) -> AsyncGenerator[bytes]:

@@ -2,17 +2,23 @@
 
 import os
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from feria.cluster.members import Health
 
-AskHealth = Callable[[], Health]
+
+def _nothing() -> float:
+    return 0
 
 
-def health(queue: Callable[[], float], models: Callable[[], int]) -> AskHealth:
-    """`queue` counts requests and tasks that wait, `models` those that are ready."""
-    processors = os.cpu_count() or 1
+@dataclass
+class Usage:
+    """How a node is, asked each second; its parts say so themselves once they are there."""
 
-    def ask() -> Health:
-        return Health(os.getloadavg()[0] / processors, int(queue()), models())
+    queue: Callable[[], float] = _nothing
+    """Requests and tasks that wait."""
+    models: Callable[[], float] = _nothing
+    """Models that are loaded."""
 
-    return ask
+    def __call__(self) -> Health:
+        return Health(os.getloadavg()[0] / (os.cpu_count() or 1), int(self.queue()), int(self.models()))

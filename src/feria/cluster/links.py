@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+from collections import deque
 from collections.abc import Callable
 from typing import Protocol, cast
 
@@ -11,6 +12,11 @@ HANDSHAKE_SECONDS = 5.0
 UNACKNOWLEDGED_SECONDS = 10
 """After which the kernel gives a connection up. Left alone it would try for a quarter of an hour, at ever
 longer intervals, and a partition that has ended would not be noticed for minutes."""
+AHEAD_BYTES = 2**17
+"""Of what may wait, so much is given to the socket, and so much to the kernel, before the other side has
+taken what went before: all else that is said has to queue behind no more than that."""
+TURN_BYTES = 2**20
+"""Of what may wait, sent before other work of the loop gets its turn."""
 
 
 class Owner(Protocol):
@@ -36,6 +42,9 @@ class Link(asyncio.Protocol):
         self._queue_bytes = queue_bytes
         self._now = now
         self._transport: asyncio.Transport | None = None
+        self._later: deque[bytes] = deque()
+        self._later_bytes = 0
+        self._pumping = False
         self._slow: asyncio.TimerHandle | None = None
         self._host = ""
         self._over = False
@@ -59,14 +68,39 @@ class Link(asyncio.Protocol):
         """Whether there is, or was, a socket."""
         return self._transport is not None
 
-    def send(self, payload: bytes) -> bool:
-        """False where too much waits already."""
+    def send(self, payload: bytes, *, later: bool = False) -> bool:
+        """False where too much waits already. With `later`, whatever comes without it goes first."""
         assert self._transport is not None
-        if self._over or self._transport.get_write_buffer_size() + len(payload) > self._queue_bytes:
+        waiting = self._transport.get_write_buffer_size() + (self._later_bytes if later else 0)
+        if self._over or waiting + len(payload) > self._queue_bytes:
             return False
         self.used_at = self._now()
-        self._transport.writelines((self.session.seal(payload), payload))
+        if later:
+            self._later.append(payload)
+            self._later_bytes += len(payload)
+            if not self._pumping:
+                self._pump()
+        else:
+            self._write(payload)
         return True
+
+    def _write(self, payload: bytes) -> None:
+        assert self._transport is not None
+        self._transport.writelines((self.session.seal(payload), payload))
+
+    def _pump(self) -> None:
+        """Send what may wait, as far as the socket takes it; `resume_writing` goes on."""
+        assert self._transport is not None
+        self._pumping, sent = False, 0
+        while self._later and not self._over and self._transport.get_write_buffer_size() <= AHEAD_BYTES:
+            if sent > TURN_BYTES:
+                self._pumping = True
+                asyncio.get_running_loop().call_soon(self._pump)
+                return
+            payload = self._later.popleft()
+            self._later_bytes -= len(payload)
+            sent += len(payload)
+            self._write(payload)
 
     def close(self) -> None:
         """What was sent is still delivered, and what the other side sent before it noticed still received."""
@@ -92,6 +126,7 @@ class Link(asyncio.Protocol):
     # ------------------------------------------------------------------ asyncio's side
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)  # uvloop's is none by name
+        self._transport.set_write_buffer_limits(high=AHEAD_BYTES, low=AHEAD_BYTES // 4)
         self._host = str((transport.get_extra_info("peername") or ("",))[0])
         _watch_over(transport.get_extra_info("socket"))
         self._slow = asyncio.get_running_loop().call_later(HANDSHAKE_SECONDS, self.refuse, "slow")
@@ -116,6 +151,10 @@ class Link(asyncio.Protocol):
             self.used_at = self._now()
         for payload in payloads:
             self._owner.received(self, payload)
+
+    def resume_writing(self) -> None:
+        if not self._pumping and self.session.open:
+            self._pump()
 
     def connection_lost(self, error: Exception | None) -> None:
         if self._slow is not None:
@@ -147,6 +186,7 @@ def _watch_over(wire: socket.socket) -> None:
         (socket.IPPROTO_TCP, "TCP_KEEPCNT", 3),
         (socket.IPPROTO_TCP, "TCP_USER_TIMEOUT", UNACKNOWLEDGED_SECONDS * 1000),
         (socket.IPPROTO_TCP, "TCP_NODELAY", 1),
+        (socket.IPPROTO_TCP, "TCP_NOTSENT_LOWAT", AHEAD_BYTES),
     ):
         option = getattr(socket, name, None)  # not every system has all of them
         if option is not None:

@@ -1,7 +1,7 @@
 """Small rows that every member of a cluster will hold: who writes here writes everywhere.
 
-`ReplicatedMap` is what rooms above speak to. One form exists: `LocalMap`, the single member, kept in
-the node's database. The gossip store takes its place behind the same promises.
+`ReplicatedMap` is what rooms above speak to. A node uses `GossipMap`, be it alone or not. `LocalMap`, rows of
+the node's database, is what nodes had before, and is read when they move.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -59,7 +59,7 @@ class ReplicatedMap(Protocol):
 
 
 class LocalMap:
-    """The map of a single member: rows in its database."""
+    """The map of a single member: rows in its database, and part of its transactions."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database

@@ -106,7 +106,7 @@ class Network:
     def address(self) -> str:
         return self._address
 
-    def send(self, to: str, payload: bytes) -> bool:
+    def send(self, to: str, payload: bytes, *, later: bool = False) -> bool:
         if len(payload) > MOST_BYTES:
             raise ValueError(f"a payload of {len(payload)} bytes")
         to = self._aliases.get(to, to)
@@ -114,7 +114,7 @@ class Network:
             return False
         peer = self._peer(to)
         if peer.link is not None:
-            sent = peer.link.send(payload)
+            sent = peer.link.send(payload, later=later)
             if sent:
                 peer.traffic.bytes_out += len(payload)
             else:

@@ -4,6 +4,7 @@ from fastapi import APIRouter
 
 from feria.access.needs import needs
 from feria.access.wire import Permission
+from feria.cluster.holdings import Holdings
 from feria.cluster.member import Member
 from feria.cluster.status import status
 from feria.cluster.wire import ClusterStatus, LeftCluster
@@ -13,10 +14,10 @@ router = APIRouter(tags=["cluster"])
 
 
 @router.get("/v1/cluster", dependencies=[needs(Permission.watch)])
-async def show_cluster(member: Part[Member]) -> ClusterStatus:
+async def show_cluster(member: Part[Member], holdings: Part[Holdings]) -> ClusterStatus:
     """Who is in the cluster, how far everybody is behind, and what passes between the nodes; as this node
     sees it."""
-    return await status(member)
+    return await status(member, holdings)
 
 
 @router.post("/v1/cluster/leave", dependencies=[needs(Permission.administer)])

@@ -111,8 +111,9 @@ class SqliteDisk:
         return int.from_bytes(self.note(FORGOTTEN) or b"")
 
     def counts(self) -> tuple[int, int]:
-        ((rows, values),) = self._read("SELECT count(*), count(value) FROM rows")
-        return values, rows - values
+        ((values,),) = self._read("SELECT count(value) FROM rows WHERE key > ?", chr(ord(RESERVED) + 1))
+        ((tombstones,),) = self._read("SELECT count(*) FROM rows WHERE value IS NULL")
+        return values, tombstones
 
     # -------------------------------------------------------------------------------- losers
     def lose(self, row: Row) -> None:

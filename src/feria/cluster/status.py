@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 
 from feria.cluster import members
 from feria.cluster.figures import Figures
+from feria.cluster.holdings import Holdings
 from feria.cluster.member import Member
 from feria.cluster.members import Peer
 from feria.cluster.network import Traffic
@@ -19,7 +20,7 @@ STATES: dict[members.State, MemberState] = {
 }
 
 
-async def status(member: Member) -> ClusterStatus:
+async def status(member: Member, holdings: Holdings) -> ClusterStatus:
     """Raises `Busy`, `Unavailable`."""
     found = await member.look()
     keys, tombstones = await member.counts()
@@ -31,8 +32,9 @@ async def status(member: Member) -> ClusterStatus:
         state="left" if member.has_left else "alone" if network is None else "member",
         bootstrapping=member.store.bootstrapping,
         secured=_secured(member),
-        members=tuple(_members(member, found)),
-        keys=keys - len(found.seats),
+        members=tuple(_members(member, found, holdings.counts())),
+        files=holdings.counts().get(member.id, 0),
+        keys=keys,
         tombstones=tombstones,
         origins=found.origins,
         commits=found.commits,
@@ -49,13 +51,15 @@ def _secured(member: Member) -> Secured:
     return "key and tls" if key and tls else "tls" if tls else "key" if key else "no"
 
 
-def _members(member: Member, found: Figures) -> list[ClusterMember]:
+def _members(member: Member, found: Figures, files: dict[str, int]) -> list[ClusterMember]:
     peers = {} if member.swim is None else member.swim.peers
     ids = sorted({*peers, *found.seats} - {member.id})
-    return [_member(member, found, id, peers.get(id), found.seats.get(id)) for id in ids]
+    return [_member(member, found, id, peers.get(id), found.seats.get(id), files.get(id, 0)) for id in ids]
 
 
-def _member(member: Member, found: Figures, id: str, peer: Peer | None, seat: Seat | None) -> ClusterMember:
+def _member(
+    member: Member, found: Figures, id: str, peer: Peer | None, seat: Seat | None, files: int
+) -> ClusterMember:
     known = peer.address if peer is not None else seat.address if seat is not None else ""
     traffic = NOTHING if member.network is None else member.network.traffic.get(known, NOTHING)
     lag, health = found.lags.get(id), None if peer is None else peer.health
@@ -72,6 +76,7 @@ def _member(member: Member, found: Figures, id: str, peer: Peer | None, seat: Se
         bytes_in=traffic.bytes_in,
         bytes_out=traffic.bytes_out,
         dropped=traffic.dropped,
+        files=files,
         health=None
         if health is None
         else MemberHealth(load=health.load, queue=health.queue, models=health.models),

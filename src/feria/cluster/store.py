@@ -88,9 +88,10 @@ class Store:
         return self.writer.lacks_rows
 
     # -------------------------------------------------------------------------------- reads
-    async def get(self, key: str) -> Versioned | None:
-        """A deleted key has the value None; a key that never was, or is long forgotten, is None itself."""
-        check_key(key)
+    async def get(self, key: str, *, own: bool = False) -> Versioned | None:
+        """A deleted key has the value None; a key that never was, or is long forgotten, is None itself. `own`
+        reads one of the node's own, which no caller can name."""
+        _check(key, own)
         found = self._reading.placed(key)
         return None if found is None else _seen(*found)
 
@@ -122,20 +123,22 @@ class Store:
         ]
 
     # -------------------------------------------------------------------------------- writes
-    async def put(self, key: str, value: bytes, *, if_version: int | None = None) -> Versioned:
+    async def put(
+        self, key: str, value: bytes, *, if_version: int | None = None, own: bool = False
+    ) -> Versioned:
         """Durable here on return, and on its way to the others. `if_version` demands the version that this
         member has, 0 for a key without a value: another member may still write the same one (see
-        `conflicts`).
+        `conflicts`). `own` writes a key of the node's own.
 
         Raises `Invalid` for a key that is none, `TooLarge`, `Conflict`, `DiskFull`.
         """
-        check_key(key)
+        _check(key, own)
         check_value(value)
         return await self._write(key, value, if_version)
 
-    async def delete(self, key: str, *, if_version: int | None = None) -> Versioned:
+    async def delete(self, key: str, *, if_version: int | None = None, own: bool = False) -> Versioned:
         """Raises `NotFound` where there is no value, and what `put` raises."""
-        check_key(key)
+        _check(key, own)
         return await self._write(key, None, if_version)
 
     async def _write(self, key: str, value: bytes | None, if_version: int | None) -> Versioned:
@@ -292,6 +295,11 @@ class _Watch:
 
     def wake(self, _: object) -> None:
         self.news.set()
+
+
+def _check(key: str, own: bool) -> None:
+    """A key of the node's own is checked behind the mark that callers cannot write."""
+    check_key(key.removeprefix(RESERVED) if own else key)
 
 
 def _seen(place: int, row: Row) -> Versioned:

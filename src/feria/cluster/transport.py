@@ -20,9 +20,11 @@ class Transport(Protocol):
         """`host:port` by which others reach this member."""
         ...
 
-    def send(self, to: str, payload: bytes) -> bool:
+    def send(self, to: str, payload: bytes, *, later: bool = False) -> bool:
         """Have it sent. Never waits. False when it is dropped at once: too much waits for that member
         already, it could not be reached a moment ago, or all is closed. True promises nothing.
+
+        With `later`, what is sent without it may overtake it; among each other they keep their order.
 
         A payload has at most `frames.MOST_BYTES`; more is our own mistake, a `ValueError`.
         """

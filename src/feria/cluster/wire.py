@@ -38,6 +38,7 @@ class ClusterMember(Wire):
     bytes_in: int
     bytes_out: int
     dropped: int = Field(description="Messages that were not sent: too much waited, or it was not reached.")
+    files: int = Field(description="Model files that it says to hold.")
     health: MemberHealth | None
 
 
@@ -51,6 +52,9 @@ class ClusterStatus(Wire):
     )
     secured: Secured
     members: tuple[ClusterMember, ...]
+    files: int = Field(
+        description="Model files of the cluster's shelf that this node has told others it holds."
+    )
     keys: int
     tombstones: int = Field(description="Deletions that are remembered until every member knows of them.")
     origins: int = Field(description="Entries of the version vector: writers there ever were.")

@@ -20,7 +20,7 @@ from feria.inference.predictors import AnyPredictor, PicturePredictor, RowPredic
 from feria.inference.sessions import Session
 from feria.inference.sights import Sight, SightPredictor
 from feria.registry.shelf import Registry
-from feria.registry.wire import Model
+from feria.registry.wire import Model, State
 from feria.settings import InferenceSettings
 from feria.telemetry.metrics import Metrics
 
@@ -64,7 +64,8 @@ class Engine:
         return self._latest.get(name)
 
     async def predictor(self, name: str, version: int | None = None) -> AnyPredictor:
-        """The loaded model: the latest, or that version, loaded now if need be. Raises `NotFound`."""
+        """The loaded model: the latest, or that version, loaded now if need be; where its file is on another
+        member, fetched before. Raises `NotFound`, and what `Registry.file` raises."""
         if version is None:
             latest = self._latest.get(name)
             if latest is not None:
@@ -115,11 +116,19 @@ class Engine:
 
     async def refresh(self, name: str) -> None:
         """Follow the registry: called when a version of `name` came, went or changed."""
-        here = {(row.name, row.version, row.digest) for row in await self._registry.versions(name)}
+        rows = await self._registry.versions(name)
+        first: dict[int, Model] = {}
+        for row in rows:  # where two members gave one number to two files, it names the first
+            first.setdefault(row.version, row)
+        here = {(row.name, row.version, row.digest) for row in first.values()}
         for key in [key for key in self._loaded if key[0] == name and key not in here]:
             del self._loaded[key]
         try:
-            await self._load(await self._registry.find(name), latest=True)
+            latest = await self._registry.find(name)
+            if self._registry.holds(latest):
+                await self._load(latest, latest=True)
+            else:
+                self._await_file(latest, rows)
         except NotFound:
             self._latest.pop(name, None)
             self._metrics.forget_model(name)
@@ -127,12 +136,25 @@ class Engine:
             # The row came from a node that could run it; this one says why it cannot and keeps what it has.
             log.error("%s cannot be served: %s", name, error.message)
 
+    def _await_file(self, latest: Model, rows: list[Model]) -> None:
+        """A version that another member published, and whose file is not here yet: the one before answers
+        until it is, if that is still ready. Who asks for a name of which none is loaded, waits."""
+        before = self._latest.get(latest.name)
+        if before is None:
+            return
+        if any((row.digest, row.state) == (before.model.digest, State.ready) for row in rows):
+            self._registry.call(latest)
+        else:
+            del self._latest[latest.name]
+
     async def warm_up(self) -> None:
         """Load what the shelf holds, the most recent first, as far as there is room."""
         models = sorted(await self._registry.models(), key=lambda row: row.published_at, reverse=True)
         for model in models[: self._settings.max_loaded]:
             if self._closing:
                 return
+            if not self._registry.holds(model):
+                continue
             try:
                 await self._load(model, latest=True)
             except FeriaError as error:
@@ -145,6 +167,10 @@ class Engine:
 
     async def _load(self, model: Model, *, latest: bool) -> AnyPredictor:
         key = (model.name, model.version, model.digest)
+        if key not in self._loaded:
+            await self._registry.file(
+                model
+            )  # it may have to come here first, and others need not wait for it
         async with self._loading:
             predictor = self._loaded.get(key)
             if predictor is None:

@@ -138,8 +138,19 @@ class Model(Wire):
         return f"{self.name}@{self.version}"
 
 
+class ShelvedModel(Model):
+    """A version as the node that answers has it."""
+
+    here: float = Field(
+        default=1.0,
+        ge=0,
+        le=1,
+        description="How much of its file is on this node; the rest comes when the model is used.",
+    )
+
+
 class ModelList(Wire):
-    models: tuple[Model, ...]
+    models: tuple[ShelvedModel, ...]
 
 
 class Description(Wire):

@@ -57,18 +57,41 @@ class Blobs:
                 found = digest.hexdigest()
                 if expected is not None and found != expected.lower():
                     raise Invalid(f"The file's sha256 is {found}, not {expected}.", digest=found)
-                path = self._path(found)
-                new_folder = not path.parent.exists()
-                path.parent.mkdir(exist_ok=True)
-                # Replaces an equal file too: that renews its age, so the collector lets it be, and
-                # heals it should it have been damaged.
-                unfinished.replace(path)
-                sync(path.parent)
-                if new_folder:
-                    sync(self._root)
+                self._move(unfinished, found)
             finally:
                 unfinished.unlink(missing_ok=True)
+            path = self._path(found)
             return Blob(found, path.stat().st_size, path)
+
+    async def adopt(self, path: Path, digest: str) -> Blob:
+        """Take over a file that lies on the same disk, and is that digest's; durable when it returns.
+
+        Raises `Corrupt` when it is another's; then it stays where it was.
+        """
+        return await asyncio.to_thread(self._adopt, path, digest)
+
+    def _adopt(self, path: Path, digest: str) -> Blob:
+        with disk_errors():
+            with path.open("rb") as file:
+                found = hashlib.file_digest(file, "sha256").hexdigest()
+                if found != digest:
+                    raise Corrupt(f"The file's sha256 is {found}, not {digest}.", digest=digest)
+                os.fsync(file.fileno())
+                stat = os.fstat(file.fileno())
+            self._move(path, digest)
+            self._proven[digest] = (stat.st_ino, stat.st_size, stat.st_mtime_ns)
+        return Blob(digest, stat.st_size, self._path(digest))
+
+    def _move(self, unfinished: Path, digest: str) -> None:
+        path = self._path(digest)
+        new_folder = not path.parent.exists()
+        path.parent.mkdir(exist_ok=True)
+        # Replaces an equal file too: that renews its age, so the collector lets it be, and heals it should
+        # it have been damaged.
+        unfinished.replace(path)
+        sync(path.parent)
+        if new_folder:
+            sync(self._root)
 
     async def find(self, digest: str) -> Blob:
         """The file of that digest, verified. Raises `NotFound`, or `Corrupt` when it has changed."""
@@ -111,6 +134,10 @@ class Blobs:
     def holds(self, digest: str) -> bool:
         """Whether there is such a file; whether it is sound, reading tells."""
         return self._path(digest).is_file()
+
+    def place(self, digest: str) -> Path:
+        """Where the file of that digest stands, if it does. Unproven: whoever reads it proves it."""
+        return self._path(digest)
 
     def is_empty(self) -> bool:
         return not any(path != self._unfinished for path in self._root.iterdir())

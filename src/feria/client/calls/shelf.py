@@ -7,24 +7,24 @@ from urllib.parse import quote
 from feria.client.answers import Nothing, Parsed, SavedFile
 from feria.client.calls.call import MINUTE, Call, file_at, model_path
 from feria.errors import NotFound
-from feria.registry.wire import Description, Model, ModelList, State, StateChange
+from feria.registry.wire import Description, Model, ModelList, ShelvedModel, State, StateChange
 
 
-def models() -> Call[tuple[Model, ...]]:
+def models() -> Call[tuple[ShelvedModel, ...]]:
     """The latest ready version of every model."""
     return Call(method="GET", path="/v1/models", reader=lambda: Parsed(_listed))
 
 
-def versions(name: str) -> Call[tuple[Model, ...]]:
+def versions(name: str) -> Call[tuple[ShelvedModel, ...]]:
     """Every version of a model, newest first. Raises `NotFound`."""
     return Call(method="GET", path=model_path(name), reader=lambda: Parsed(_listed))
 
 
-def model(name: str, version: int | None = None) -> Call[Model]:
+def model(name: str, version: int | None = None) -> Call[ShelvedModel]:
     """One version of a model; by default the latest that is ready. Raises `NotFound`."""
     if version is None:
         return Call(method="GET", path=model_path(name), reader=lambda: Parsed(partial(_latest, name)))
-    return Call(method="GET", path=model_path(name, version), reader=lambda: Parsed(_one))
+    return Call(method="GET", path=model_path(name, version), reader=lambda: Parsed(_shelved))
 
 
 def publish(
@@ -98,11 +98,15 @@ def _one(body: bytes) -> Model:
     return Model.model_validate_json(body)
 
 
-def _listed(body: bytes) -> tuple[Model, ...]:
+def _shelved(body: bytes) -> ShelvedModel:
+    return ShelvedModel.model_validate_json(body)
+
+
+def _listed(body: bytes) -> tuple[ShelvedModel, ...]:
     return ModelList.model_validate_json(body).models
 
 
-def _latest(name: str, body: bytes) -> Model:
+def _latest(name: str, body: bytes) -> ShelvedModel:
     for found in _listed(body):
         if found.state is State.ready:
             return found
