@@ -10,7 +10,7 @@ MAKEFLAGS += --no-print-directory
 BIN := .venv/bin
 READY := .venv/ready
 CONSTRAINTS := --constraint constraints.txt --build-constraint constraints.txt
-PROJECT := --editable '.[postgresql,mariadb,redis,otel,xgboost]' --group dev
+PROJECT := --editable '.[postgresql,mariadb,redis,celery,otel,xgboost]' --group dev
 ARGS :=
 
 # Able to run feria and to make an environment; the first of these that is.

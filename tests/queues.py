@@ -13,6 +13,7 @@ from feria.events.process import ProcessBus
 from feria.settings import EventSettings, TaskSettings
 from feria.storage.database import Database
 from feria.tasks.embedded import open_embedded_queue
+from feria.tasks.files import TaskFiles
 from feria.tasks.queue import Order, TaskQueue, Work
 from feria.telemetry.metrics import Metrics
 
@@ -74,7 +75,7 @@ async def queue_on(
         Metrics(),
         clock or SystemClock(),
         TaskSettings(**({"grace_seconds": 0.0} | settings)),
-        folder / "tasks",
+        TaskFiles(folder / "tasks"),
     ) as queue:
         for kind in ("echo", "refuse", "linger", "read", "fail", "boast"):
             queue.handle(kind, getattr(deeds, kind))

@@ -13,6 +13,7 @@ from feria.cli.in_process import opened
 from feria.cli.serving import _configuration, address, listen
 from feria.cli.stopping import Server
 from feria.settings import Settings
+from feria.tasks.desk import Desk
 
 
 @dataclass(frozen=True)
@@ -34,8 +35,10 @@ async def open_server(settings: Settings) -> AsyncGenerator[Served]:
             )
             serving = asyncio.create_task(server.serve(sockets=[door]))
             await started.wait()
+            url = address("127.0.0.1", door)
+            parts[Desk].answers_at(settings.tasks.callback_url or url)
             try:
-                yield Served(address("127.0.0.1", door), parts, server)
+                yield Served(url, parts, server)
             finally:
                 server.drain()
                 await serving

@@ -38,6 +38,7 @@ from feria.search import routes as search
 from feria.settings import Settings
 from feria.superlink import callback_routes as callbacks
 from feria.superlink import routes as superlink
+from feria.tasks import errand_routes as errands
 from feria.tasks import routes as tasks
 from feria.watching import routes as watching
 from feria.watching import socket as events
@@ -93,6 +94,7 @@ def create_api(settings: Settings) -> FastAPI:
         registry,
         learning,
         tasks,
+        errands,
         catalog,
         search,
         picture_routes,

@@ -59,13 +59,15 @@ from feria.search.picture_indexer import open_picture_indexer
 from feria.search.pictures import PictureSearch
 from feria.search.text import TextSearch, open_text_search
 from feria.search.vectors import Vectors
-from feria.settings import EventSettings, Settings, TelemetrySettings
+from feria.settings import EventSettings, Settings, TaskSettings, TelemetrySettings
 from feria.storage.blobs import Blobs, disk_errors, open_blobs
 from feria.storage.database import Database, open_database
 from feria.superlink.attempts import Attempts
 from feria.superlink.engine import SuperLinkEngine
 from feria.superlink.invitations import Invitations
+from feria.tasks.desk import Desk, NoTickets, Tickets, open_desk
 from feria.tasks.embedded import open_embedded_queue
+from feria.tasks.files import TaskFiles
 from feria.tasks.processes import Processes, open_processes
 from feria.tasks.queue import TaskQueue
 from feria.telemetry.lag import measuring_lag
@@ -198,18 +200,30 @@ async def open_node(settings: Settings) -> AsyncGenerator[Node]:
                 emotions.shares,
             )
         )
+        files = TaskFiles(home / "tasks")
+        tickets = await stack.enter_async_context(_open_tickets(settings.tasks))
+        desk = await stack.enter_async_context(
+            open_desk(tickets, clock, files, settings.tasks.silent_seconds)
+        )
         tasks = await stack.enter_async_context(
-            open_embedded_queue(database, bus, metrics, clock, settings.tasks, home / "tasks")
+            open_embedded_queue(database, bus, metrics, clock, settings.tasks, files)
         )
         metrics.gauge("feria_tasks", "Tasks that have not ended.", tasks.counts, "state")
+        metrics.gauge("feria_workers", "Celery workers heard of lately.", desk.workers)
         traces = await stack.enter_async_context(_open_traces(settings.telemetry))
-        for kind, deed in (
-            (search.KIND, search.deed(text_search.indexer)),
-            (picture_tasks.KIND, picture_tasks.deed(picture_search)),
-            (inference.KIND, inference.deed(engine)),
-            (learning.KIND, learning.deed(trainer)),
+        for kind, here, elsewhere in (
+            (search.KIND, search.deed(text_search.indexer), None),  # the index is this node's own
+            (picture_tasks.KIND, picture_tasks.deed(picture_search), picture_tasks.elsewhere(picture_search)),
+            (inference.KIND, inference.deed(engine), inference.elsewhere(registry)),
+            (learning.KIND, learning.deed(trainer), learning.elsewhere(trainer)),
         ):
-            tasks.handle(kind, deed if traces is None else traces.following(kind, deed))
+            by_workers = settings.tasks.broker_url is not None and elsewhere is not None
+            deed = desk.deed(kind, elsewhere) if by_workers and elsewhere else here
+            tasks.handle(
+                kind,
+                deed if traces is None else traces.following(kind, deed),
+                desk if by_workers else None,
+            )
         await tasks.resume()
         usage.queue, usage.models = lambda: sum(tasks.counts().values()), lambda: engine.held
         federation = settings.federation
@@ -283,6 +297,8 @@ async def open_node(settings: Settings) -> AsyncGenerator[Node]:
             Emotions: emotions,
             Trainer: trainer,
             TaskQueue: tasks,
+            TaskFiles: files,
+            Desk: desk,
             Pictures: pictures,
             Catalog: catalog,
             TextSearch: text_search,
@@ -341,6 +357,21 @@ async def _open_traces(settings: TelemetrySettings) -> "AsyncGenerator[Traces | 
         ) from None
     async with open_traces(settings.otlp_endpoint, feria.__version__) as traces:
         yield traces
+
+
+@contextlib.asynccontextmanager
+async def _open_tickets(settings: TaskSettings) -> AsyncGenerator[Tickets]:
+    if settings.broker_url is None:
+        yield NoTickets()
+        return
+    try:
+        from feria.tasks.broker import open_tickets
+    except ModuleNotFoundError:
+        raise Unavailable(
+            "FERIA_TASKS__BROKER_URL is set, and Celery is not there: pip install 'feria[celery]'."
+        ) from None
+    with open_tickets(settings) as tickets:
+        yield tickets
 
 
 @contextlib.asynccontextmanager

@@ -122,6 +122,37 @@ class TaskSettings(Group):
         ge=0,
         description="Time that running tasks get when the node stops; then they wait for the next start.",
     )
+    broker_url: str | None = Field(
+        default=None,
+        description="`redis://…`, where Celery workers (`feria worker`) hear of work; unset does it in this "
+        "node. Needs `feria[celery]`.",
+    )
+    broker_queue: str = Field(
+        default="feria",
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$",
+        description="Name of the queue there; nodes and workers that name the same work together.",
+    )
+    secret: SecretStr | None = Field(
+        default=None,
+        min_length=16,
+        description="What nodes and workers sign with what they say to each other; the same on all of them.",
+    )
+    callback_url: str | None = Field(
+        default=None,
+        description="Where workers reach this node, as `https://node-1.example:8000`; unset is where "
+        "programs on its own machine do.",
+    )
+    silent_seconds: float = Field(
+        default=15.0,
+        gt=0,
+        description="Silence of a worker after which what it was doing is given to another.",
+    )
+
+    @model_validator(mode="after")
+    def _is_signed(self) -> Self:
+        if self.broker_url is not None and self.secret is None:
+            raise ValueError("with a `broker_url` goes a `secret`, which nodes and workers share")
+        return self
 
 
 class EventSettings(Group):

@@ -1,4 +1,5 @@
-"""What every task queue promises. The embedded one keeps its journal on SQLite, PostgreSQL and MariaDB."""
+"""What every task queue promises: the one that works in this process, whose journal is on SQLite, PostgreSQL
+and MariaDB in turn, and the one that has Celery workers on a real Redis do it."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -11,11 +12,14 @@ import pytest
 from feria.errors import Busy, Cancelled, Conflict, FeriaError, Invalid, NotFound, TooLarge
 from feria.events.bus import Event
 from feria.events.process import ProcessBus
+from feria.migrations import schema
 from feria.settings import EventSettings
-from feria.storage.database import Database
+from feria.storage.database import open_database
 from feria.tasks.queue import PAYLOAD_BYTES, RESULT_BYTES, TaskQueue
 from feria.tasks.wire import TaskState
 from queues import Deeds, order, queue_on
+from servers import DATABASES, fresh_database
+from workers import queue_with_workers
 
 PATIENCE = 300.0
 SLOTS = 2
@@ -32,14 +36,21 @@ async def bus() -> ProcessBus:
     return ProcessBus(EventSettings())
 
 
-@pytest.fixture
+@pytest.fixture(params=[*DATABASES, "celery"])
 async def queue(
-    database: Database, tmp_path: Path, deeds: Deeds, bus: ProcessBus
+    request: pytest.FixtureRequest, tmp_path: Path, deeds: Deeds, bus: ProcessBus
 ) -> AsyncGenerator[TaskQueue]:
-    async with queue_on(
-        database, tmp_path, deeds, bus=bus, parallel=SLOTS, max_waiting=ROOM, max_waiting_mib=2
-    ) as queue:
-        yield queue
+    celery = request.param == "celery"
+    form = queue_with_workers if celery else queue_on
+    async with (
+        fresh_database("sqlite" if celery else request.param) as storage,
+        open_database(storage, tmp_path) as database,
+    ):
+        await schema.upgrade(database)
+        async with form(
+            database, tmp_path, deeds, bus=bus, parallel=SLOTS, max_waiting=ROOM, max_waiting_mib=2
+        ) as queue:
+            yield queue
 
 
 async def outcome(queue: TaskQueue, task_id: str) -> object:
@@ -103,17 +114,21 @@ async def test_progress_is_seen_while_it_runs(queue: TaskQueue, deeds: Deeds, bu
     async with bus.subscribe("task.*") as heard:
         task = await queue.submit(order("linger"))
         await deeds.began.wait()
-        running = await queue.find(task.id)
-        assert (running.doing, running.progress) == ("lingering", 0.5)
-        deeds.go_on.set()
         told = []
         with anyio.fail_after(PATIENCE):
+            while (await queue.find(task.id)).progress == 0.0:  # noqa: ASYNC110 - a worker's word is on its way
+                await asyncio.sleep(0.01)
+            running = await queue.find(task.id)
+            assert (running.doing, running.progress) == ("lingering", 0.5)
+            deeds.go_on.set()
             async for event in heard:
                 assert isinstance(event, Event)
                 assert event.topic == f"task.{task.id}"
                 told.append((event.data["state"], event.data["progress"]))
                 if event.data["state"] == "done":
                     break
+    if told[0] == ("waiting", 0.0):  # it need not find a free slot at once
+        del told[0]
     assert told == [("running", 0.0), ("running", 0.5), ("done", 1.0)]
 
 

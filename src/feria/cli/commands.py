@@ -35,6 +35,7 @@ from feria.cli import (
     superlink,
     tasks,
     tokens,
+    working,
 )
 from feria.cli.options import HOME_HELP, SIGN_IN_HELP, URL_HELP, remember
 from feria.errors import FeriaError
@@ -61,6 +62,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(node.app)
+app.add_typer(working.app)
 app.add_typer(doctor.app)
 app.add_typer(learn.app)
 models.app.add_typer(converting.app)

@@ -62,7 +62,7 @@ async def open_client(
         from feria.cli.in_process import InProcess, opened
 
         # What a node had left to do, or does when it starts, waits for a node.
-        tasks = settings.tasks.model_copy(update={"resume": False, "grace_seconds": 0.0})
+        tasks = settings.tasks.model_copy(update={"resume": False, "grace_seconds": 0.0, "broker_url": None})
         registry = settings.registry.model_copy(update={"shipped": False})
         federation = settings.federation.model_copy(update={"resume": False})
         superlink = settings.superlink.model_copy(update={"enabled": False})

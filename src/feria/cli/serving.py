@@ -25,6 +25,7 @@ from feria.cluster.addresses import joined, split
 from feria.cluster.member import Member
 from feria.errors import Conflict, Invalid
 from feria.settings import Settings
+from feria.tasks.desk import Desk
 from feria.telemetry.logs import configure_logs
 from feria.telemetry.metrics import Metrics
 from feria.web.connections import connections
@@ -79,6 +80,7 @@ async def _serve(
             leaf(settings.web.tls_certificate) if settings.web.tls_certificate else None,
         )
         lock.tell(reach)
+        parts[Desk].answers_at(settings.tasks.callback_url or reach.url)
         member.answers_at(_seen_by_others(settings, reach.url, member))
         beside = asyncio.ensure_future(answering(reach))
 

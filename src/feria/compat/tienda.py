@@ -5,8 +5,8 @@ The contract names `/tasks/{task_id}/result` and leaves the other paths open; he
 those of the category that it predicts, as they are when the result is asked for. Shoppers have no account,
 so a task belongs to whoever was told its id, which nobody guesses.
 
-`POST /webhook/task_completed`, by which an inference service elsewhere reports, is not here yet: this node
-runs its tasks itself, so nobody has anything to report. It comes with the workers that call it.
+Where Celery workers classify, they report at `POST /webhook/task_completed`, signed; a node without workers
+answers 404 there.
 """
 
 from typing import Annotated, Any, Self
@@ -26,6 +26,8 @@ from feria.search.labels import Labels
 from feria.search.pictures import PictureSearch
 from feria.search.text import TextSearch
 from feria.settings import Settings
+from feria.tasks import errand_routes
+from feria.tasks.errands import COMPLETED
 from feria.tasks.queue import TaskQueue
 from feria.web.parts import Part
 from feria.web.streams import unless_gone
@@ -185,6 +187,9 @@ async def classify(
 async def health(search: Part[PictureSearch]) -> TiendaHealth:
     """Whether pictures can be classified, and which network does it."""
     return TiendaHealth(status="healthy", model=(await _classifier(search)).reference)
+
+
+router.post(COMPLETED, status_code=204)(errand_routes.task_completed)
 
 
 async def _classifier(search: PictureSearch) -> Model:

@@ -11,7 +11,8 @@ import os
 import time
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Callable
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol
 from weakref import WeakKeyDictionary
 
 from feria.errors import FeriaError, NotAModel, NotFound
@@ -19,7 +20,7 @@ from feria.inference.batching import Batcher, open_batcher
 from feria.inference.predictors import AnyPredictor, PicturePredictor, RowPredictor, load
 from feria.inference.sessions import Session
 from feria.inference.sights import Sight, SightPredictor
-from feria.registry.shelf import Registry
+from feria.registry.shelf import Subscriber
 from feria.registry.wire import Model, State
 from feria.settings import InferenceSettings
 from feria.telemetry.metrics import Metrics
@@ -30,9 +31,27 @@ INLINE_BYTES = 4096
 """A larger body takes longer to parse than a change of thread takes."""
 
 
+class Shelf(Protocol):
+    """Where models come from: the `Registry`, or for who is told what to serve, a place with files alone."""
+
+    async def find(self, name: str, version: int | None = None) -> Model: ...
+
+    async def versions(self, name: str) -> list[Model]: ...
+
+    async def models(self) -> list[Model]: ...
+
+    async def file(self, model: Model) -> Path: ...
+
+    def holds(self, model: Model) -> bool: ...
+
+    def call(self, model: Model) -> None: ...
+
+    def subscribe(self, subscriber: Subscriber) -> None: ...
+
+
 class Engine:
     def __init__(
-        self, registry: Registry, batcher: Batcher, settings: InferenceSettings, metrics: Metrics
+        self, registry: Shelf, batcher: Batcher, settings: InferenceSettings, metrics: Metrics
     ) -> None:
         self._registry = registry
         self._batcher = batcher
@@ -77,6 +96,10 @@ class Engine:
                     return held
         return await self._load(await self._registry.find(name, version), latest=version is None)
 
+    async def served(self, model: Model) -> AnyPredictor:
+        """That very model, loaded now if need be, whatever the shelf says of its name."""
+        return await self._load(model, latest=False)
+
     def submit(
         self, predictor: AnyPredictor, payload: Any, finish: Callable[[Any], Any]
     ) -> "asyncio.Future[Any]":
@@ -86,7 +109,10 @@ class Engine:
     async def sights(self, name: str, version: int | None = None) -> SightPredictor:
         """That picture model as one that says what it sees. Raises `NotFound`, or `NotAModel` for one that
         takes no pictures."""
-        served = await self.predictor(name, version)
+        return await self.sights_of(await self.predictor(name, version))
+
+    async def sights_of(self, served: AnyPredictor) -> SightPredictor:
+        """The same for a model that is loaded."""
         if not isinstance(served, PicturePredictor):
             raise NotAModel(f"{served.model.reference} takes no pictures.")
         sights = self._sights.get(served)
@@ -204,7 +230,7 @@ class Engine:
 
 @contextlib.asynccontextmanager
 async def open_engine(
-    registry: Registry, settings: InferenceSettings, metrics: Metrics
+    registry: Shelf, settings: InferenceSettings, metrics: Metrics
 ) -> AsyncGenerator[Engine]:
     """Serving at once; `ready` once all that was on the shelf is warm."""
     threads = settings.threads or os.cpu_count() or 1

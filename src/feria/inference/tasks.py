@@ -1,12 +1,16 @@
 """Predictions as tasks."""
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from feria.inference.engine import Engine
 from feria.inference.predictors import PicturePayload
+from feria.registry.shelf import Registry
+from feria.registry.wire import Model
+from feria.tasks.desk import Elsewhere
 from feria.tasks.queue import PAYLOAD_BYTES, Deed, Order, Work
 
 KIND = "predict"
@@ -30,9 +34,41 @@ def order(name: str, version: int | None, payload: PicturePayload, **more: Any) 
 def deed(engine: Engine) -> Deed:
     async def predict(work: Work) -> Any:
         wanted = msgspec.convert(work.payload, _Prediction)
-        body = wanted.body
-        if work.file is not None:
-            body = await asyncio.to_thread(work.file.read_bytes)
-        return await engine.predict(wanted.model, body, version=wanted.version)
+        return await engine.predict(wanted.model, await _body(work, wanted.body), version=wanted.version)
 
     return predict
+
+
+# ------------------------------------------------------------------- by workers
+class _Errand(msgspec.Struct):
+    """What a worker is told: the model itself, for it has no shelf."""
+
+    model: dict[str, Any]
+    body: bytes | None
+
+
+def elsewhere(registry: Registry) -> Elsewhere:
+    """By workers: which version that is, is decided when one begins."""
+
+    async def prepare(work: Work) -> Any:
+        wanted = msgspec.convert(work.payload, _Prediction)
+        model = await registry.find(wanted.model, wanted.version)
+        return _Errand(model.model_dump(mode="json"), wanted.body)
+
+    async def finish(work: Work, answer: Any, made: Path) -> Any:
+        return answer
+
+    return Elsewhere(prepare, finish)
+
+
+def worker_deed(engine: Engine) -> Deed:
+    async def predict(work: Work) -> Any:
+        wanted = msgspec.convert(work.payload, _Errand)
+        predictor = await engine.served(Model.model_validate(wanted.model))
+        return await engine.submit(predictor, await _body(work, wanted.body), lambda answer: answer)
+
+    return predict
+
+
+async def _body(work: Work, body: bytes | None) -> bytes | None:
+    return body if work.file is None else await asyncio.to_thread(work.file.read_bytes)

@@ -22,6 +22,10 @@ TRAINED = 0.95
 """Of the way from an order to a served model; publishing is the rest."""
 
 
+Trained = dict[str, Any]
+"""What a training says of its model beside the file."""
+
+
 class Trainer:
     """Makes models to order. `scratch` is a folder for what is gone again when a training ends."""
 
@@ -54,19 +58,24 @@ class Trainer:
         tell: Report = report or (lambda *_: None)
         with disk_errors(), tempfile.TemporaryDirectory(dir=self.scratch) as folder:
             out = Path(folder, "model.onnx")
-            trained = await self._processes.run(
-                _train,
-                order.model_dump(mode="json", include=set(TrainingOrder.model_fields)),
-                _as_json(source),
-                str(out),
-                {"rows": self._settings.max_rows, "columns": self._settings.max_columns},
-                report=lambda doing, done: tell(doing, done * TRAINED),
-            )
-            tell("publishing", TRAINED)
-            model = await self._registry.publish(
-                name, out, _description(order, trained, task_id), owner=owner
-            )
-        tell("served", 1.0)
+            trained = await fit(self._processes, self._settings, order, source, out, tell)
+            return await self.publish(name, order, trained, out, tell, owner=owner, task_id=task_id)
+
+    async def publish(
+        self,
+        name: str,
+        order: TrainingOrder,
+        trained: Trained,
+        file: Path,
+        report: Report,
+        *,
+        owner: str,
+        task_id: str | None,
+    ) -> Model:
+        """Put what `fit` has made on the shelf."""
+        report("publishing", TRAINED)
+        model = await self._registry.publish(name, file, _description(order, trained, task_id), owner=owner)
+        report("served", 1.0)
         return model
 
     async def trained_by(self, name: str, task_id: str) -> Model | None:
@@ -90,6 +99,26 @@ async def open_trainer(
     with disk_errors():
         await asyncio.to_thread(clear)
     yield Trainer(processes, registry, settings, scratch)
+
+
+async def fit(
+    processes: Processes,
+    settings: LearningSettings,
+    order: TrainingOrder,
+    source: Path | InlineTraining,
+    out: Path,
+    report: Report,
+) -> Trained:
+    """Train, and write the model to `out`. Raises as `Trainer.train` does."""
+    trained: Trained = await processes.run(
+        _train,
+        order.model_dump(mode="json", include=set(TrainingOrder.model_fields)),
+        _as_json(source),
+        str(out),
+        {"rows": settings.max_rows, "columns": settings.max_columns},
+        report=lambda doing, done: report(doing, done * TRAINED),
+    )
+    return trained
 
 
 def _train(*args: Any) -> Any:

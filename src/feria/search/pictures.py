@@ -51,6 +51,17 @@ class Wish:
     limit: int = 24
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a worker saw in a picture with the network of that digest; see `Sight`."""
+
+    digest: str
+    top: tuple[tuple[Label, float], ...]
+    unsure: bool | None
+    vector: list[float] | None
+    """float32 each, of length 1 together."""
+
+
 class PictureSearch:
     def __init__(
         self,
@@ -75,6 +86,16 @@ class PictureSearch:
         sight = await self._engine.see(gallery.sights, picture)
         guesses = tuple(self._guess(*ranked) for ranked in sight.top)
         return await self._answer(gallery, guesses, sight.unsure, sight.vector, wish)
+
+    async def by_told(self, told: "Told", wish: Wish) -> PictureAnswer:
+        """The same for a picture that a worker has looked at. Raises `Busy` where another network has come
+        into use meanwhile: it is to look again."""
+        gallery = await self._indexer.gallery()
+        if told.digest != gallery.model.digest:
+            raise Busy("Another network has come into use; the picture is looked at again.", retry_after=0.0)
+        guesses = tuple(self._guess(*ranked) for ranked in told.top)
+        vector = None if told.vector is None else np.array(told.vector, np.float32)
+        return await self._answer(gallery, guesses, told.unsure, vector, wish)
 
     async def by_sight(
         self, digest: str, vector: Sequence[float] | None, label: Label | None, wish: Wish

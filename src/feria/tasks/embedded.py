@@ -5,7 +5,6 @@ import contextlib
 import logging
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Sequence
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -25,10 +24,11 @@ from feria.events.bus import EventBus
 from feria.settings import TaskSettings
 from feria.storage.database import Database
 from feria.tasks.entries import Entry, as_task, new_values
-from feria.tasks.files import TaskFiles
+from feria.tasks.files import MADE, TaskFiles
 from feria.tasks.journal import Journal, Values, open_journal
 from feria.tasks.lives import Lives
 from feria.tasks.queue import PAYLOAD_BYTES, PRIORITIES, Deed, Order
+from feria.tasks.slots import Places
 from feria.tasks.wire import Task, TaskState
 from feria.telemetry.context import request_id
 from feria.telemetry.metrics import Metrics
@@ -64,8 +64,11 @@ class EmbeddedQueue:
         self._closing = False
         self.counts = self._lives.counts
 
-    def handle(self, kind: str, deed: Deed) -> None:
+    def handle(self, kind: str, deed: Deed, places: Places | None = None) -> None:
+        """`places` says where work of that kind is done, if not in the slots of this process."""
         self._lives.deeds[kind] = deed
+        if places is not None:
+            self._lives.places[kind] = places
 
     async def submit(self, order: Order) -> Task:
         payload = self._check(order)
@@ -156,7 +159,8 @@ class EmbeddedQueue:
     async def resume(self) -> None:
         """Take up what an earlier run left. Called once every deed is known."""
         rows = await self._journal.unfinished()
-        await self._files.remove_all_but({row["file"] for row in rows})
+        brought, made = {row["file"] for row in rows}, {row["id"] + MADE for row in rows}
+        await self._files.remove_all_but(brought | made)
         if self._settings.resume:
             for row in rows:
                 self._lives.take_up(row)
@@ -247,10 +251,9 @@ async def open_embedded_queue(
     metrics: Metrics,
     clock: Clock,
     settings: TaskSettings,
-    folder: Path,
+    files: TaskFiles,
 ) -> AsyncGenerator[EmbeddedQueue]:
-    """`folder` is kept between runs; it holds the files of tasks that have not ended."""
-    files = TaskFiles(folder)
+    """`files` holds those of tasks that have not ended, between runs too."""
     await files.open()
     async with open_journal(database) as journal:
         queue = EmbeddedQueue(journal, files, bus, metrics, clock, settings)

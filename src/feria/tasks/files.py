@@ -9,6 +9,9 @@ from pathlib import Path
 from feria.storage.blobs import disk_errors
 from feria.storage.durable import sync
 
+MADE = ".made"
+"""How the name of a file ends that the work has made, and the task did not bring."""
+
 
 class TaskFiles:
     def __init__(self, folder: Path) -> None:
@@ -20,6 +23,10 @@ class TaskFiles:
 
     def path(self, name: str) -> Path:
         return self._folder / name
+
+    def find(self, task_id: str) -> Path | None:
+        """The file that a task brought along."""
+        return next((path for path in self._folder.glob(f"{task_id}*") if path.suffix != MADE), None)
 
     async def keep(self, source: Path | bytes, name: str) -> None:
         """Make a file that survives, under that name, a power cut. Raises `DiskFull`."""

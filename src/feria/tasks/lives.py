@@ -32,7 +32,7 @@ from feria.tasks.entries import Entry, as_task, error_bytes
 from feria.tasks.files import TaskFiles
 from feria.tasks.journal import Journal, Values
 from feria.tasks.queue import RESULT_BYTES, Deed, Work
-from feria.tasks.slots import Slots
+from feria.tasks.slots import Places, Slots
 from feria.tasks.wire import TaskState
 from feria.telemetry.context import request_id
 from feria.telemetry.metrics import Metrics
@@ -71,6 +71,8 @@ class Lives:
         self._settings = settings
         self._on_end = on_end
         self._slots = Slots(settings.parallel)
+        self.places: dict[str, Places] = {}
+        """By kind, where it is not done here."""
         self.deeds: dict[str, Deed] = {}
         self.entries: dict[str, Entry] = {}
         self.by_key: dict[tuple[str, str], Entry] = {}
@@ -87,7 +89,8 @@ class Lives:
         `Unavailable` or is cancelled it may have been written down, and its file stays for who takes it up.
         """
         entry = self._hold(values)
-        at_once = self._slots.take_now()
+        places = self._places_of(entry)
+        at_once = places.take_now()
         if at_once:
             entry.values |= self._beginning(entry)  # spares the second commit
         try:
@@ -96,7 +99,7 @@ class Lives:
             await self._journal.add(entry.values)
         except BaseException as error:
             if at_once:
-                self._slots.give()
+                places.give()
             self._drop(entry, with_file=isinstance(error, FeriaError) and not _may_pass(error))
             raise
         self._tell(entry)
@@ -155,12 +158,15 @@ class Lives:
             self._settle(entry)
 
     async def _come_to_an_end(self, entry: Entry, *, begun: bool) -> Values:
+        places = self._places_of(entry)
+        if places.outlives and entry.values["state"] == TaskState.running:
+            begun = await places.is_under_way(entry.id)
         while True:
             if not begun:
                 if entry.values["attempts"] >= self._settings.max_attempts:
                     error = Crashed(f"The node died at this task {entry.values['attempts']} times.")
                     return self.ending(TaskState.failed, error=error)
-                await self._slots.take(entry.rank)
+                await places.take(entry.rank)
             try:
                 if not begun:
                     await self._change(entry, self._beginning(entry))
@@ -169,7 +175,7 @@ class Lives:
                 attempts = entry.values["attempts"] - (not later.counts)
                 pause = later.seconds
             finally:
-                self._slots.give()
+                places.give()
             begun = False
             await self._change(entry, {"state": TaskState.waiting.value, "attempts": attempts})
             await self._clock.sleep(pause)
@@ -238,7 +244,7 @@ class Lives:
 
     async def _put_back(self, entry: Entry) -> None:
         """The node stops; the next start takes it up. That it stopped is not held against the task."""
-        if entry.values["state"] == TaskState.running:
+        if entry.values["state"] == TaskState.running and not self._places_of(entry).outlives:
             attempts = entry.values["attempts"] - 1
             await self._change(entry, {"state": TaskState.waiting.value, "attempts": attempts})
 
@@ -251,6 +257,9 @@ class Lives:
         self._on_end(values)
         self._drop(entry)
         self._tell(entry)
+
+    def _places_of(self, entry: Entry) -> Places:
+        return self.places.get(entry.values["kind"], self._slots)
 
     def _tell(self, entry: Entry) -> None:
         self._bus.publish(f"task.{entry.id}", as_task(entry.values, entry).model_dump(mode="json"))

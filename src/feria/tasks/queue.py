@@ -48,6 +48,8 @@ class Work:
     file: Path | None
     attempt: int
     report: Report
+    makes: Path | None = None
+    """Where a worker's deed may leave a file for the node."""
 
 
 Deed = Callable[[Work], Awaitable[Any]]

@@ -2,11 +2,38 @@
 
 import asyncio
 import heapq
-from typing import Any
+from typing import Any, Protocol
+
+
+class Places(Protocol):
+    """Where tasks run, so many at once."""
+
+    @property
+    def outlives(self) -> bool:
+        """Whether what runs there goes on when this process ends."""
+        ...
+
+    def take_now(self) -> bool:
+        """Take a place if one is free and nobody waits for it."""
+        ...
+
+    async def take(self, rank: Any) -> None:
+        """Wait for a place; the lowest rank goes first."""
+        ...
+
+    def give(self) -> None:
+        """Give it back."""
+        ...
+
+    async def is_under_way(self, task_id: str) -> bool:
+        """Whether what an earlier process had begun is still being done there."""
+        ...
 
 
 class Slots:
     """A semaphore that serves the lowest rank first, and equal ranks in the order they came."""
+
+    outlives = False
 
     def __init__(self, number: int) -> None:
         self._free = number
@@ -40,3 +67,6 @@ class Slots:
                 turn.set_result(None)
                 return
         self._free += 1
+
+    async def is_under_way(self, task_id: str) -> bool:
+        return False
