@@ -37,7 +37,7 @@ async def over_celery(shop_settings: Settings, tmp_path: Path) -> AsyncGenerator
         worker = await stack.enter_async_context(open_worker(elsewhere))
         running = contextlib.ExitStack()
         await asyncio.to_thread(running.enter_context, celery_worker(tasks, worker, 2))
-        http = await stack.enter_async_context(httpx.AsyncClient(base_url=served.url, timeout=60))
+        http = await stack.enter_async_context(httpx.AsyncClient(base_url=served.url, timeout=300))
         try:
             yield Shop(http, served.parts)
         finally:
@@ -94,7 +94,10 @@ async def test_the_webhook_believes_who_signs_and_nobody_else(over_celery: Shop)
 
 
 async def test_a_node_without_workers_has_no_such_doors(shop_settings: Settings) -> None:  # noqa: F811
-    async with open_server(shop_settings) as served, httpx.AsyncClient(base_url=served.url) as http:
+    async with (
+        open_server(shop_settings) as served,
+        httpx.AsyncClient(base_url=served.url, timeout=300) as http,
+    ):
         body = msgspec.json.encode(Ask("one"))
         for path in (ERRANDS, COMPLETED):
             headers = signed(SECRET.encode(), SystemClock().now(), path, body)

@@ -1433,6 +1433,41 @@ export interface Routes {
     body: undefined;
     reply: undefined;
   };
+  /** A worker asks for work: a task to do, or 204 where nothing waits. */
+  "POST /v1/errands": {
+    path: Record<string, never>;
+    query: Record<string, never>;
+    body: undefined;
+    reply: unknown | undefined;
+  };
+  /** A worker says that it lives, and how far it is; the answer names the tasks it may drop. */
+  "POST /v1/errands/beat": {
+    path: Record<string, never>;
+    query: Record<string, never>;
+    body: undefined;
+    reply: unknown;
+  };
+  /** The file that a task brought along. */
+  "GET /v1/errands/{task_id}/file": {
+    path: { task_id: string };
+    query: Record<string, never>;
+    body: undefined;
+    reply: Blob;
+  };
+  /** A piece of the file that a worker has made for a task: the bytes from `at` on. */
+  "POST /v1/errands/{task_id}/made": {
+    path: { task_id: string };
+    query: { at?: number };
+    body: undefined;
+    reply: undefined;
+  };
+  /** The file of a model, for a worker that is to use it. */
+  "GET /v1/errands/blobs/{digest}": {
+    path: { digest: string };
+    query: Record<string, never>;
+    body: undefined;
+    reply: Blob;
+  };
   /** Products, page by page. The first page counts what each filter would leave. */
   "GET /v1/products": {
     path: Record<string, never>;
