@@ -200,13 +200,13 @@ async def open_node(settings: Settings) -> AsyncGenerator[Node]:
                 emotions.shares,
             )
         )
-        files = TaskFiles(home / "tasks")
+        task_files = TaskFiles(home / "tasks")
         tickets = await stack.enter_async_context(_open_tickets(settings.tasks))
         desk = await stack.enter_async_context(
-            open_desk(tickets, clock, files, settings.tasks.silent_seconds)
+            open_desk(tickets, clock, task_files, settings.tasks.silent_seconds)
         )
         tasks = await stack.enter_async_context(
-            open_embedded_queue(database, bus, metrics, clock, settings.tasks, files)
+            open_embedded_queue(database, bus, metrics, clock, settings.tasks, task_files)
         )
         metrics.gauge("feria_tasks", "Tasks that have not ended.", tasks.counts, "state")
         metrics.gauge("feria_workers", "Celery workers heard of lately.", desk.workers)
@@ -297,7 +297,7 @@ async def open_node(settings: Settings) -> AsyncGenerator[Node]:
             Emotions: emotions,
             Trainer: trainer,
             TaskQueue: tasks,
-            TaskFiles: files,
+            TaskFiles: task_files,
             Desk: desk,
             Pictures: pictures,
             Catalog: catalog,

@@ -53,6 +53,8 @@ def elsewhere(registry: Registry) -> Elsewhere:
     async def prepare(work: Work) -> Any:
         wanted = msgspec.convert(work.payload, _Prediction)
         model = await registry.find(wanted.model, wanted.version)
+        if not registry.holds(model):
+            await registry.file(model)  # the worker gets it from here
         return _Errand(model.model_dump(mode="json"), wanted.body)
 
     async def finish(work: Work, answer: Any, made: Path) -> Any:
