@@ -19,7 +19,7 @@ from bench.run import Run
 
 NAME = "failure_detection"
 NODES = 5
-KILLS, QUICK_KILLS = 7, 1
+KILLS, QUICK_KILLS = 5, 1
 PATIENCE = 60.0
 SETTLED = 3.0
 """Seconds that all have known one another when one is killed; a random part of a probe more."""
