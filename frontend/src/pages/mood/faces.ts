@@ -39,7 +39,55 @@ const ALIKE = 0.2;
 const MARGIN = 0.05;
 
 export class FaceFinder {
-  constructor(private readonly cascade: Cascade) {}
+  // The cascade laid out flat, for it is walked some ten thousand times a frame.
+  private readonly window: number;
+  /** Of each stage: its threshold, and its trees from `first` to the next stage's. */
+  private readonly stages: { threshold: number; first: number; end: number }[] = [];
+  /** Where a tree's nodes and its leaves begin. */
+  private readonly roots: Int32Array;
+  private readonly leafStart: Int32Array;
+  /** Of each node: where to go when below its threshold and when not, and its feature. */
+  private readonly nodes: Int32Array;
+  private readonly thresholds: Float64Array;
+  private readonly leaves: Float64Array;
+  /** Of each feature three rectangles, x, y, width, height; the third may be empty. */
+  private readonly rectangles: Int32Array;
+  private readonly weights: Float64Array;
+
+  constructor({ window, stages, features }: Cascade) {
+    this.window = window;
+    const trees = stages.flatMap((stage) => stage.trees);
+    let first = 0;
+    for (const stage of stages) {
+      this.stages.push({ threshold: stage.threshold, first, end: first + stage.trees.length });
+      first += stage.trees.length;
+    }
+    this.roots = new Int32Array(trees.length);
+    this.leafStart = new Int32Array(trees.length);
+    const nodes: number[] = [];
+    const thresholds: number[] = [];
+    const leaves: number[] = [];
+    trees.forEach(([flat, values], tree) => {
+      this.roots[tree] = thresholds.length;
+      this.leafStart[tree] = leaves.length;
+      for (let at = 0; at < flat.length; at += 4) {
+        nodes.push(flat[at]!, flat[at + 1]!, flat[at + 2]!);
+        thresholds.push(flat[at + 3]!);
+      }
+      leaves.push(...values);
+    });
+    this.nodes = Int32Array.from(nodes);
+    this.thresholds = Float64Array.from(thresholds);
+    this.leaves = Float64Array.from(leaves);
+    this.rectangles = new Int32Array(features.length * 12);
+    this.weights = new Float64Array(features.length * 3);
+    features.forEach((feature, at) => {
+      for (let i = 0; i * 5 < feature.length; i++) {
+        for (let side = 0; side < 4; side++) this.rectangles[at * 12 + i * 4 + side] = feature[i * 5 + side]!;
+        this.weights[at * 3 + i] = feature[i * 5 + 4]!;
+      }
+    });
+  }
 
   /** The faces in a picture or the present frame of a video, the largest first. */
   find(source: CanvasImageSource, width: number, height: number): Box[] {
@@ -59,7 +107,7 @@ export class FaceFinder {
 
   /** Rectangles around faces in grey pixels. */
   within(frame: Pixels): Rectangle[] {
-    const { window } = this.cascade;
+    const { window } = this;
     const found: Rectangle[] = [];
     for (let factor = 1; ; factor *= STEP) {
       const side = Math.round(window * factor);
@@ -68,11 +116,12 @@ export class FaceFinder {
       if (width < window || height < window) break;
       if (side < LEAST) continue;
       const image = new Integral(frame, width, height);
+      const corners = this.corners(image.row);
       const step = factor >= 2 ? 1 : 2;
       for (let y = 0; y <= height - window; y += step) {
         for (let x = 0; x <= width - window; x += step) {
-          const passed = this.passed(image, x, y);
-          if (passed === this.cascade.stages.length) {
+          const passed = this.passed(image, corners, x, y);
+          if (passed === this.stages.length) {
             found.push({ x: Math.round(x * factor), y: Math.round(y * factor), width: side, height: side });
           } else if (passed === 0) {
             x += step; // nothing like a face here, nor beside it: OpenCV skips that, too
@@ -83,19 +132,51 @@ export class FaceFinder {
     return grouped(found);
   }
 
+  /** Of every rectangle its four corners in sums with rows of that length, seen from the window's first pixel. */
+  private corners(row: number): Int32Array {
+    const { rectangles } = this;
+    const corners = new Int32Array(rectangles.length);
+    for (let at = 0; at < corners.length; at += 4) {
+      const from = rectangles[at + 1]! * row + rectangles[at]!;
+      const down = rectangles[at + 3]! * row;
+      corners[at] = from;
+      corners[at + 1] = from + rectangles[at + 2]!;
+      corners[at + 2] = from + down;
+      corners[at + 3] = from + down + rectangles[at + 2]!;
+    }
+    return corners;
+  }
+
   /** How many stages a window passes; all of them if it holds a face. */
-  private passed(image: Integral, x: number, y: number): number {
-    const { stages, features, window } = this.cascade;
-    const norm = image.norm(x, y, window);
-    for (const [stage, { threshold, trees }] of stages.entries()) {
+  private passed(image: Integral, corners: Int32Array, x: number, y: number): number {
+    const { stages, roots, leafStart, nodes, thresholds, leaves, weights } = this;
+    const { sums } = image;
+    const norm = image.norm(x, y, this.window);
+    const origin = y * image.row + x;
+    for (let stage = 0; stage < stages.length; stage++) {
+      const { threshold, first, end } = stages[stage]!;
       let sum = 0;
-      for (const [nodes, leaves] of trees) {
+      for (let tree = first; tree < end; tree++) {
+        const root = roots[tree]!;
         let at = 0;
         do {
-          const value = image.feature(features[nodes[at * 4 + 2]!]!, x, y) * norm;
-          at = nodes[at * 4 + (value < nodes[at * 4 + 3]! ? 0 : 1)]!;
+          const node = root + at;
+          const feature = nodes[node * 3 + 2]!;
+          let value = 0;
+          for (let i = 0; i < 3; i++) {
+            const weight = weights[feature * 3 + i]!;
+            if (weight === 0) break;
+            const corner = feature * 12 + i * 4;
+            value +=
+              weight *
+              (sums[origin + corners[corner]!]! -
+                sums[origin + corners[corner + 1]!]! -
+                sums[origin + corners[corner + 2]!]! +
+                sums[origin + corners[corner + 3]!]!);
+          }
+          at = nodes[node * 3 + (value * norm < thresholds[node]! ? 0 : 1)]!;
         } while (at > 0);
-        sum += leaves[-at]!;
+        sum += leaves[leafStart[tree]! - at]!;
       }
       if (sum < threshold) return stage;
     }
@@ -105,9 +186,9 @@ export class FaceFinder {
 
 /** Sums of all pixels above and to the left, so that any rectangle's sum takes four reads. */
 class Integral {
-  private readonly sums: Int32Array;
+  readonly sums: Int32Array;
   private readonly squares: Float64Array;
-  private readonly row: number;
+  readonly row: number;
 
   /** Of the frame at that size, by lines between its pixels. */
   constructor(frame: Pixels, width: number, height: number) {
@@ -148,17 +229,6 @@ class Integral {
     const squares = this.squares[from]! - this.squares[from + side]! - this.squares[to]! + this.squares[to + side]!;
     const spread = side * side * squares - sum * sum;
     return spread > 0 ? 1 / Math.sqrt(spread) : 1;
-  }
-
-  feature(rectangles: number[], x: number, y: number): number {
-    let value = 0;
-    for (let i = 0; i < rectangles.length; i += 5) {
-      const from = (y + rectangles[i + 1]!) * this.row + x + rectangles[i]!;
-      const to = from + rectangles[i + 3]! * this.row;
-      const width = rectangles[i + 2]!;
-      value += (this.sums[from]! - this.sums[from + width]! - this.sums[to]! + this.sums[to + width]!) * rectangles[i + 4]!;
-    }
-    return value;
   }
 }
 
