@@ -4,7 +4,7 @@
 #   make up ARGS="--port 9000"      make test ARGS="tests/registry -k latest"
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up test app app-test pictures test-tools soak replay soak-net fuzz-frames check docs bench bench-peers training pins dist clean
+.PHONY: help setup up test app app-test pictures test-tools soak replay soak-net fuzz-frames check docs site bench bench-peers training pins dist clean
 MAKEFLAGS += --no-print-directory
 
 BIN := .venv/bin
@@ -56,6 +56,9 @@ check: $(READY) ## Style, types and floors, in seconds
 docs: $(READY) ## Write docs/reference and the app's types of the API anew from the code; check every link
 	@$(BIN)/python docs/generate.py $(ARGS)
 	@$(BIN)/python docs/links.py
+
+site: $(READY) ## Build the documentation as a site into site/
+	@$(BIN)/python docs/site.py
 
 bench: $(READY) ## Measure the promises, each beside its floor
 	@$(BIN)/python -m bench $(ARGS)
