@@ -157,3 +157,39 @@ def test_nobody_is_remembered_who_has_not_said_so(visit: Visiting, picture: tupl
     someone.go("/")
     page.get_by_role("switch", name="Recordar lo que miro").uncheck()
     assert page.evaluate("localStorage.getItem('shopper')") is None
+
+
+def test_the_shop_waits_while_the_node_is_out_of_reach_and_goes_on_by_itself(visit: Visiting) -> None:
+    someone = visit("/shop")
+    page = someone.page
+    expect(page.locator(".lay-search a.good").first).to_be_visible()
+    someone.context.set_offline(True)
+    expect(page.get_by_text("El nodo no responde.").first).to_be_visible()
+    page.get_by_role("link", name="Ropa").click()
+    expect(page.get_by_role("alert")).to_contain_text("Lo intentamos solos en cuanto vuelva.")
+    assert len(skus(page)) == 24  # what was there stays
+    someone.context.set_offline(False)
+    expect(page.get_by_role("heading", level=1)).to_contain_text("en Ropa")
+    expect(page.get_by_text("El nodo no responde.")).to_have_count(0)
+    someone.expect_faults("ERR_INTERNET_DISCONNECTED")
+
+
+def test_the_first_page_weighs_less_than_200_kilobytes(visit: Visiting) -> None:
+    someone = visit("/livez")
+    page = someone.page
+    network = someone.context.new_cdp_session(page)
+    network.send("Network.enable")
+    kinds: dict[str, str] = {}
+    weights: dict[str, float] = {}
+    network.on(
+        "Network.responseReceived", lambda said: kinds.update({said["requestId"]: said["response"]["url"]})
+    )
+    network.on(
+        "Network.loadingFinished", lambda said: weights.update({said["requestId"]: said["encodedDataLength"]})
+    )
+    someone.go("/")
+    expect(page.get_by_role("button", name="Elegir un archivo")).to_be_visible()
+    page.wait_for_load_state("networkidle")
+    of_the_app = {kinds[one]: size for one, size in weights.items() if "/v1/" not in kinds.get(one, "/v1/")}
+    assert any("/assets/" in url for url in of_the_app)
+    assert sum(of_the_app.values()) < 200_000, of_the_app
