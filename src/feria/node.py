@@ -70,6 +70,7 @@ from feria.tasks.embedded import open_embedded_queue
 from feria.tasks.files import TaskFiles
 from feria.tasks.processes import Processes, open_processes
 from feria.tasks.queue import TaskQueue
+from feria.tasks.sharing import sharing
 from feria.telemetry.lag import measuring_lag
 from feria.telemetry.metrics import Metrics
 from feria.web.draining import Draining
@@ -205,8 +206,9 @@ async def open_node(settings: Settings) -> AsyncGenerator[Node]:
         desk = await stack.enter_async_context(
             open_desk(tickets, clock, task_files, settings.tasks.silent_seconds)
         )
+        name = None if database.dialect == "sqlite" else member.id  # SQLite is one node's alone
         tasks = await stack.enter_async_context(
-            open_embedded_queue(database, bus, metrics, clock, settings.tasks, task_files)
+            open_embedded_queue(database, bus, metrics, clock, settings.tasks, task_files, name)
         )
         metrics.gauge("feria_tasks", "Tasks that have not ended.", tasks.counts, "state")
         metrics.gauge("feria_workers", "Celery workers heard of lately.", desk.workers)
@@ -225,6 +227,7 @@ async def open_node(settings: Settings) -> AsyncGenerator[Node]:
                 desk if by_workers else None,
             )
         await tasks.resume()
+        await stack.enter_async_context(sharing(database, tasks, name, clock))
         usage.queue, usage.models = lambda: sum(tasks.counts().values()), lambda: engine.held
         federation = settings.federation
         job_processes = await stack.enter_async_context(
@@ -256,6 +259,7 @@ async def open_node(settings: Settings) -> AsyncGenerator[Node]:
                 clock,
                 federation,
                 home / "federation" / "jobs",
+                name,
             )
         )
         metrics.gauge("feria_jobs", "Federated jobs that have not ended.", jobs.counts, "state")

@@ -150,6 +150,7 @@ class Jobs:
             if (await self.find(number)).state.final:
                 raise Conflict(f"Job {number} has ended already.")
             # An earlier run's, and not taken up.
+            self._journal.check_own(await self._values(number))
             chronicle = self._lives.chronicle(*await self._remembered(number))
             await chronicle.change(JobState.stopped)
             return chronicle.job
@@ -164,6 +165,7 @@ class Jobs:
             job = await self.find(number)
             if job.state not in {JobState.stopped, JobState.failed}:
                 raise Conflict(f"Job {number} is {job.state}: there is nothing to resume.")
+            self._journal.check_own(await self._values(number))
             values, tracker = await self._remembered(number)
             await self._clients.choose(values["owner"], tracker.names)
             return (await self._lives.begin(values, tracker)).job
@@ -236,9 +238,11 @@ async def open_jobs(
     clock: Clock,
     settings: FederationSettings,
     folder: Path,
+    node: str | None = None,
 ) -> AsyncGenerator[Jobs]:
-    """Goes on with what an earlier run left unfinished. `folder` is kept between runs."""
-    async with open_journal(database) as journal:
+    """Goes on with what an earlier run left unfinished. `folder` is kept between runs; `node` is this node's
+    name where others may share its database."""
+    async with open_journal(database, node) as journal:
         lives = Lives(journal, clients, apps, registry, engine, bus, clock, settings, folder)
         jobs = Jobs(journal, clients, apps, engine, lives, bus, clock, settings)
         try:

@@ -8,8 +8,9 @@ from functools import partial
 from typing import Any, cast
 
 import msgspec
-from sqlalchemy import Connection, Table, and_, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Table, and_, bindparam, delete, insert, or_, select, update
 
+from feria.errors import Conflict
 from feria.federation import wire
 from feria.federation.jobs_wire import JobState, Told
 from feria.federation.tables import ClientRoundRow, EventsRow, JobRow, RoundRow
@@ -54,16 +55,25 @@ class Batch:
 
 
 class Journal:
-    def __init__(self, database: Database, batches: GroupCommit[Batch, None]) -> None:
+    def __init__(
+        self, database: Database, batches: GroupCommit[Batch, None], node: str | None = None
+    ) -> None:
+        """`node` is who writes, where several share the database."""
         self._database = database
         self._batches = batches
+        self._node = node
+
+    def check_own(self, values: Values) -> None:
+        """Raises `Conflict` for a job that another node on this database runs."""
+        if self._node is not None and values["node"] not in {None, self._node}:
+            raise Conflict(f"Job {values['number']} is run by the node {values['node']}; ask that one.")
 
     # ------------------------------------------------------------------- writing
     async def add(self, values: Values) -> int:
         """A new job; returns its number. Raises `Unavailable`, `DiskFull`."""
 
         def write(connection: Connection) -> int:
-            key = connection.execute(insert(jobs), values).inserted_primary_key
+            key = connection.execute(insert(jobs), values | {"node": self._node}).inserted_primary_key
             assert key is not None
             return int(key[0])
 
@@ -94,8 +104,11 @@ class Journal:
         )
 
     async def unfinished(self) -> Sequence[Values]:
-        """In the order in which they were ordered; without the clients."""
-        return await self._all(select(*_SMALL).where(jobs.c.state.not_in(_FINAL)).order_by(jobs.c.number))
+        """This node's, in the order in which they were ordered; without the clients."""
+        query = select(*_SMALL).where(jobs.c.state.not_in(_FINAL)).order_by(jobs.c.number)
+        if self._node is not None:
+            query = query.where(or_(jobs.c.node == self._node, jobs.c.node.is_(None)))
+        return await self._all(query)
 
     async def newest(
         self, *, owner: str | None, state: JobState | None, before: int | None, limit: int
@@ -186,6 +199,6 @@ def _append(connection: Connection, batch: Batch) -> None:
 
 
 @contextlib.asynccontextmanager
-async def open_journal(database: Database) -> AsyncGenerator[Journal]:
+async def open_journal(database: Database, node: str | None = None) -> AsyncGenerator[Journal]:
     async with open_group_commit(partial(_commit, database), COMMIT_BATCHES) as batches:
-        yield Journal(database, batches)
+        yield Journal(database, batches, node)

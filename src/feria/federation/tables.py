@@ -38,6 +38,8 @@ class JobRow(Row):
 
     number: Mapped[int] = mapped_column(identity, primary_key=True, autoincrement=True)
     owner: Mapped[str] = mapped_column(key(128))
+    node: Mapped[str | None] = mapped_column(key(64))
+    """Which runs it, where several share the database: what it has kept of it is on that one's disk."""
     model_owner: Mapped[str] = mapped_column(key(128))
     order: Mapped[bytes] = mapped_column(blob())
     """JSON."""

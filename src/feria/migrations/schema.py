@@ -10,7 +10,7 @@ from sqlalchemy import Connection, inspect, text
 from feria.errors import Unavailable
 from feria.storage.database import Database
 
-HEAD = "0010"
+HEAD = "0011"
 """The newest migration. Stated here so that a start need not load Alembic to see that all is well."""
 
 

@@ -37,6 +37,8 @@ log = logging.getLogger(__name__)
 
 CLEAN_EVERY = 60.0
 """Seconds between two looks for tasks whose time is over."""
+OTHERS_SECONDS = 0.5
+"""Between two looks at a task of another node, of which nothing was told."""
 REMEMBERED = 1024
 REMEMBERED_BYTES = 16 * 2**10
 """So many ended tasks are answered from memory, if their results are no longer than this."""
@@ -56,6 +58,7 @@ class EmbeddedQueue:
     ) -> None:
         self._journal = journal
         self._files = files
+        self._bus = bus
         self._clock = clock
         self._settings = settings
         self._lives = Lives(journal, files, bus, metrics, clock, settings, self._remember)
@@ -102,9 +105,25 @@ class EmbeddedQueue:
 
     async def wait(self, task_id: str, seconds: float) -> Task:
         entry = self._lives.entries.get(task_id) or await self._taken_up(task_id)
-        if entry is not None and seconds > 0:
+        if entry is None:
+            return await self._others_end(task_id, seconds)
+        if seconds > 0:
             await asyncio.wait([entry.ended], timeout=seconds)
         return await self.find(task_id)
+
+    async def _others_end(self, task_id: str, seconds: float) -> Task:
+        """The same for a task of another node on this database, or one that has ended. That node may tell; if
+        not, one sees."""
+        task = await self.find(task_id)
+        if task.state.final or seconds <= 0:
+            return task
+        until = self._clock.monotonic() + seconds
+        async with self._bus.subscribe(f"task.{task_id}") as heard:
+            while not task.state.final and (left := until - self._clock.monotonic()) > 0:
+                with contextlib.suppress(TimeoutError, StopAsyncIteration):
+                    await asyncio.wait_for(anext(heard), min(OTHERS_SECONDS, left))
+                task = await self.find(task_id)
+        return task
 
     async def result(self, task_id: str) -> bytes:
         if task_id not in self._lives.entries:
@@ -125,8 +144,8 @@ class EmbeddedQueue:
             await self._lives.call_off(entry)
         else:
             values = await self._values(task_id)
-            if not TaskState(values["state"]).final:  # an earlier run's, and not taken up
-                await self._journal.change(values | self._lives.ending(TaskState.cancelled))
+            if not TaskState(values["state"]).final:  # an earlier run's, and not taken up, or another node's
+                await self._journal.change_anyones(values | self._lives.ending(TaskState.cancelled))
                 if values["file"] is not None:
                     self._files.remove(values["file"])
         return await self.find(task_id)
@@ -158,12 +177,24 @@ class EmbeddedQueue:
     # ------------------------------------------------------------------- from start to stop
     async def resume(self) -> None:
         """Take up what an earlier run left. Called once every deed is known."""
+        await self._journal.claim()
         rows = await self._journal.unfinished()
         brought, made = {row["file"] for row in rows}, {row["id"] + MADE for row in rows}
         await self._files.remove_all_but(brought | made)
         if self._settings.resume:
             for row in rows:
                 self._lives.take_up(row)
+
+    async def take_over(self) -> None:
+        """Take up what has become this node's since it started."""
+        for row in await self._journal.unfinished():
+            if row["id"] not in self._lives.entries:
+                self._lives.take_up(row)
+
+    async def stop(self, task_id: str) -> None:
+        """Do no more for a task that was called off on another node."""
+        if (entry := self._lives.entries.get(task_id)) is not None:
+            await self._lives.call_off(entry)
 
     async def forget_expired(self) -> None:
         """Forget what has been kept for its time."""
@@ -229,7 +260,9 @@ class EmbeddedQueue:
             if (entry := self._lives.entries.get(task_id)) is not None:
                 return entry
             values = await self._values(task_id)
-            return None if TaskState(values["state"]).final else self._lives.take_up(values)
+            if TaskState(values["state"]).final or not self._journal.owns(values):
+                return None
+            return self._lives.take_up(values)
 
     async def _values(self, task_id: str) -> Values:
         values = self._remembered.get(task_id) or await self._journal.find(task_id)
@@ -252,10 +285,12 @@ async def open_embedded_queue(
     clock: Clock,
     settings: TaskSettings,
     files: TaskFiles,
+    node: str | None = None,
 ) -> AsyncGenerator[EmbeddedQueue]:
-    """`files` holds those of tasks that have not ended, between runs too."""
+    """`files` holds those of tasks that have not ended, between runs too. `node` is this node's name where
+    others may share its database."""
     await files.open()
-    async with open_journal(database) as journal:
+    async with open_journal(database, node) as journal:
         queue = EmbeddedQueue(journal, files, bus, metrics, clock, settings)
         closing = asyncio.Event()
         cleaning = asyncio.create_task(_clean(queue, closing))

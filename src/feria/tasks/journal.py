@@ -27,6 +27,7 @@ _UPDATE = (
     .values({name: bindparam(name) for name in CHANGING})
 )
 """Absolute values and a guard: to apply it twice is to apply it once, and an end never changes."""
+_UPDATE_OWN = _UPDATE.where(TaskRow.node == bindparam("me"))
 
 Values = dict[str, Any]
 """A row of the table by column."""
@@ -37,24 +38,52 @@ class _Change(NamedTuple):
     new: bool
 
 
+class TakenOver(Exception):
+    """The task is another node's by now, or somebody there has ended it."""
+
+
 class Journal:
-    def __init__(self, database: Database, changes: GroupCommit[_Change, None]) -> None:
+    def __init__(self, database: Database, changes: GroupCommit[_Change, bool], node: str | None) -> None:
         self._database = database
         self._changes = changes
+        self._node = node
+
+    def owns(self, values: Values) -> bool:
+        """Whether a task is this node's, and not that of another on the same database."""
+        return self._node is None or values["node"] == self._node
 
     async def add(self, values: Values) -> None:
         """A new task; durable on return.
 
         Raises `Conflict` when its owner has used the idempotency key before, `Unavailable`, `DiskFull`.
         """
-        await self._changes.write(_Change(dict(values), new=True))
+        await self._changes.write(_Change(values | {"node": self._node}, new=True))
 
     async def change(self, values: Values) -> None:
         """The state of a task that has not ended; durable on return. Tried until the database takes it.
 
-        Raises `Unavailable` only when the journal closes before that.
+        Raises `Unavailable` only when the journal closes before that, and `TakenOver`.
         """
-        await self._changes.write(_Change(dict(values), new=False), insists=True)
+        if not await self._changes.write(_Change(dict(values), new=False), insists=True):
+            raise TakenOver
+
+    async def change_anyones(self, values: Values) -> None:
+        """The same for a task of whichever node, if it has not ended."""
+        new = {name: values[name] for name in CHANGING}
+        async with self._database.transaction() as session:
+            await session.execute(
+                update(TaskRow).where(TaskRow.id == values["id"], TaskRow.state.not_in(FINAL)).values(new)
+            )
+
+    async def claim(self) -> None:
+        """Take what was written down before nodes shared databases."""
+        if self._node is not None:
+            async with self._database.transaction() as session:
+                await session.execute(
+                    update(TaskRow)
+                    .where(TaskRow.node.is_(None), TaskRow.state.not_in(FINAL))
+                    .values(node=self._node)
+                )
 
     async def find(self, task_id: str) -> Values | None:
         return await self._one(TaskRow.id == task_id)
@@ -63,8 +92,10 @@ class Journal:
         return await self._one(TaskRow.owner == owner, TaskRow.idempotency_key == key)
 
     async def unfinished(self) -> Sequence[Values]:
-        """In the order of submission."""
+        """This node's, in the order of submission."""
         query = select(TaskRow.__table__).where(TaskRow.state.not_in(FINAL)).order_by(TaskRow.id)
+        if self._node is not None:
+            query = query.where(TaskRow.node == self._node)
         return await self._all(query)
 
     async def newest(
@@ -118,7 +149,8 @@ class Journal:
             return [dict(row) for row in (await session.execute(query)).mappings()]
 
 
-async def _commit(database: Database, changes: Sequence[_Change]) -> list[None]:
+async def _commit(database: Database, node: str | None, changes: Sequence[_Change]) -> list[bool]:
+    """Whether each was still ours to write."""
     new = [change.values for change in changes if change.new]
     changed = [
         {name: change.values[name] for name in CHANGING} | {"of": change.values["id"]}
@@ -126,20 +158,31 @@ async def _commit(database: Database, changes: Sequence[_Change]) -> list[None]:
         if not change.new
     ]
 
-    def write(connection: Connection) -> None:
+    def write(connection: Connection) -> dict[str, str]:
         if new:
             connection.execute(_INSERT, new)
-        if changed:
+        if not changed:
+            return {}
+        if node is None:
             connection.execute(_UPDATE, changed)
+            return {}
+        connection.execute(_UPDATE_OWN, [change | {"me": node} for change in changed])
+        ours = select(TaskRow.id, TaskRow.state).where(
+            TaskRow.node == node, TaskRow.id.in_([change["of"] for change in changed])
+        )
+        return {row.id: row.state for row in connection.execute(ours)}
 
     try:
-        await database.write(write)
+        found = await database.write(write)
     except IntegrityError:
         raise Conflict("This idempotency key was used before.") from None
-    return [None] * len(changes)
+    if node is None:
+        return [True] * len(changes)
+    return [change.new or found.get(change.values["id"]) == change.values["state"] for change in changes]
 
 
 @contextlib.asynccontextmanager
-async def open_journal(database: Database) -> AsyncGenerator[Journal]:
-    async with open_group_commit(partial(_commit, database), COMMIT_ROWS) as changes:
-        yield Journal(database, changes)
+async def open_journal(database: Database, node: str | None = None) -> AsyncGenerator[Journal]:
+    """`node` is who writes, where several share the database."""
+    async with open_group_commit(partial(_commit, database, node), COMMIT_ROWS) as changes:
+        yield Journal(database, changes, node)

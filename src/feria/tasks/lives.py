@@ -5,7 +5,6 @@ could undo.
 """
 
 import asyncio
-import contextlib
 import contextvars
 from collections import Counter
 from collections.abc import Callable, Set
@@ -30,7 +29,7 @@ from feria.settings import TaskSettings
 from feria.storage.group_commit import COMMIT_SECONDS
 from feria.tasks.entries import Entry, as_task, error_bytes
 from feria.tasks.files import TaskFiles
-from feria.tasks.journal import Journal, Values
+from feria.tasks.journal import Journal, TakenOver, Values
 from feria.tasks.queue import RESULT_BYTES, Deed, Work
 from feria.tasks.slots import Places, Slots
 from feria.tasks.wire import TaskState
@@ -140,22 +139,29 @@ class Lives:
     async def _live(self, entry: Entry, *, begun: bool) -> None:
         request_id.set(entry.values["request_id"])
         # The journal gives up only when it closes; the next start goes on from what it wrote last.
-        with contextlib.suppress(Unavailable):
-            try:
-                end = await self._come_to_an_end(entry, begun=begun)
-            except asyncio.CancelledError:
-                if not entry.called_off:
-                    await self._put_back(entry)
-                    return
-                end = self.ending(TaskState.cancelled)
-            entry.decided = True
-            try:
-                await self._change(entry, end)
-            except Unavailable:
-                raise
-            except Exception as error:  # the database holds everything but this result
-                await self._change(entry, self.ending(TaskState.failed, error=replies.known(error)))
-            self._settle(entry)
+        try:
+            await self._live_on(entry, begun=begun)
+        except Unavailable:
+            pass
+        except TakenOver:  # its file, if it has one, is whoever's has it now
+            self._drop(entry, with_file=False)
+
+    async def _live_on(self, entry: Entry, *, begun: bool) -> None:
+        try:
+            end = await self._come_to_an_end(entry, begun=begun)
+        except asyncio.CancelledError:
+            if not entry.called_off:
+                await self._put_back(entry)
+                return
+            end = self.ending(TaskState.cancelled)
+        entry.decided = True
+        try:
+            await self._change(entry, end)
+        except (Unavailable, TakenOver):
+            raise
+        except Exception as error:  # the database holds everything but this result
+            await self._change(entry, self.ending(TaskState.failed, error=replies.known(error)))
+        self._settle(entry)
 
     async def _come_to_an_end(self, entry: Entry, *, begun: bool) -> Values:
         places = self._places_of(entry)

@@ -1,5 +1,6 @@
 """Tasks over HTTP: how they stand, what came of them, and how to call them off."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from typing import Annotated, Any
 
@@ -9,7 +10,7 @@ from fastapi.responses import JSONResponse, Response, StreamingResponse
 from feria.access.needs import Asking, needs
 from feria.access.wire import Caller, Permission
 from feria.errors import NotFound
-from feria.events.bus import EventBus, Missed
+from feria.events.bus import Event, EventBus, Missed, Subscription
 from feria.tasks.queue import Order, TaskQueue
 from feria.tasks.wire import Task, TaskList, TaskState
 from feria.web.parts import Part
@@ -18,6 +19,8 @@ from feria.web.streams import EVENTS_CONTENT, event, event_stream, unless_gone
 router = APIRouter(prefix="/v1/tasks", tags=["tasks"], dependencies=[needs(Permission.read)])
 
 LONGEST_WAIT = 60.0
+LOOK_SECONDS = 2.0
+"""Silence after which a task that one watches is looked at."""
 
 
 @router.get("")
@@ -94,17 +97,29 @@ async def _own(task_id: str, caller: Caller, queue: TaskQueue) -> Task:
 
 async def _events(task_id: str, queue: TaskQueue, bus: EventBus) -> AsyncGenerator[bytes]:
     async with bus.subscribe(f"task.{task_id}") as heard:
-        task = await queue.wait(task_id, 0)
-        yield event("task", task.model_dump(mode="json"))
-        if task.state.final:
-            return
-        async for news in heard:
-            data = (
-                (await queue.find(task_id)).model_dump(mode="json") if isinstance(news, Missed) else news.data
-            )
-            yield event("task", data)
-            if TaskState(data["state"]).final:
+        told = (await queue.wait(task_id, 0)).model_dump(mode="json")
+        yield event("task", told)
+        while not TaskState(told["state"]).final:
+            news = await _next(heard)
+            if news is None:
                 return
+            data = (
+                news.data if isinstance(news, Event) else (await queue.find(task_id)).model_dump(mode="json")
+            )
+            if data != told:
+                told = data
+                yield event("task", told)
+
+
+async def _next(heard: Subscription) -> Event | Missed | None:
+    """What is told next, nothing once the bus closes. A task of another node on this database, of which
+    nothing need be told here, is looked at now and then."""
+    coming = asyncio.ensure_future(anext(heard, None))
+    try:
+        done, _ = await asyncio.wait([coming], timeout=LOOK_SECONDS)
+    finally:
+        coming.cancel()
+    return coming.result() if done else Missed(None)
 
 
 # ------------------------------------------------------------------- for routes whose work may be queued

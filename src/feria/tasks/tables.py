@@ -37,3 +37,14 @@ class TaskRow(Row):
     """JSON."""
     error: Mapped[bytes | None] = mapped_column(blob())
     """JSON: code, message, details."""
+    node: Mapped[str | None] = mapped_column(key(64))
+    """Whose it is, where nodes share the database."""
+
+
+class TaskNodeRow(Row):
+    """A node of those that share the database."""
+
+    __tablename__ = "task_nodes"
+
+    name: Mapped[str] = mapped_column(key(64), primary_key=True)
+    seen_at: Mapped[datetime] = mapped_column(Moment())
