@@ -1,5 +1,6 @@
 """The shop, as a shopper sees it: words, filters, products, and pictures looked at here or there."""
 
+import base64
 from collections.abc import Callable
 from pathlib import Path
 
@@ -119,6 +120,30 @@ def test_a_picture_gets_the_same_answer_here_and_there_and_stays_here(
     sent = [(url, size) for url, size in bodies if size]
     assert [url.rsplit("/", 1)[1] for url, _ in sent] == ["vector"]
     assert sent[0][1] < picture[1].stat().st_size or sent[0][1] < 10_000
+
+
+@pytest.mark.parametrize("event", ["drop", "paste"])
+def test_a_picture_is_dropped_or_pasted_anywhere_it_may(
+    visit: Visiting, picture: tuple[str, Path], event: str
+) -> None:
+    page = visit("/").page
+    expect(page.locator(".picture")).to_be_visible()
+    content = base64.b64encode(picture[1].read_bytes()).decode()
+    page.evaluate(
+        """([kind, content]) => {
+          const file = new File([Uint8Array.from(atob(content), c => c.charCodeAt(0))], "p.webp",
+            { type: "image/webp" });
+          const data = new DataTransfer();
+          data.items.add(file);
+          const how = { bubbles: true, cancelable: true, dataTransfer: data, clipboardData: data };
+          if (kind === "drop") document.querySelector(".picture").dispatchEvent(new DragEvent("drop", how));
+          else window.dispatchEvent(new ClipboardEvent("paste", how));
+        }""",
+        [event, content],
+    )
+    expect(page.get_by_role("heading", level=1)).to_contain_text("a tu foto")
+    assert page.url.endswith("/shop?photo=1")
+    assert skus(page)[0] == picture[0]
 
 
 def test_a_file_that_is_no_picture_is_refused_and_loses_nothing(visit: Visiting, tmp_path: Path) -> None:
