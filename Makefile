@@ -4,7 +4,7 @@
 #   make up ARGS="--port 9000"      make test ARGS="tests/registry -k latest"
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up test app app-test pictures test-tools soak replay soak-net fuzz-frames check docs site bench bench-peers training pins dist clean
+.PHONY: help setup up test app app-test pictures test-tools soak replay soak-net fuzz-frames check docs site bench bench-peers training pins dist smoke clean
 MAKEFLAGS += --no-print-directory
 
 BIN := .venv/bin
@@ -88,6 +88,9 @@ pictures: $(READY) app ## Photograph every page of the web app into docs/images
 
 dist: $(READY) ## Build the wheel and the source archive into dist/
 	@PIP_CONSTRAINT=constraints.txt $(BIN)/python -m build $(ARGS)
+
+smoke: dist ## The wheel and the source archive in empty environments, on every Python that is here
+	@.ci/smoke dist/*.whl dist/*.tar.gz
 
 clean: ## Remove what can be made again; a node's home (var/) stays
 	rm -rf .venv .venv-keras tests/chat/node_modules frontend/node_modules src/feria/web/app build dist site bench/.peers .hypothesis .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
