@@ -24,6 +24,7 @@ SCRIPTS = (
     "hot_swap",
     "emotions",
     "task_queue",
+    "celery_tasks",
     "text_search",
     "picture_search",
     "catalog_import",

@@ -265,6 +265,18 @@ async def test_a_worker_that_stops_gives_its_task_back_unharmed(place: Place, cl
     assert (await place.errand("two")).attempt == 1
 
 
+async def test_a_worker_that_lingers_is_given_what_comes_without_a_ticket(place: Place) -> None:
+    asking = asyncio.create_task(place.desk.ask(Ask("one", wait=5.0)))
+    await asyncio.sleep(0)
+    task = await place.queue.submit(order("echo", 1))
+    errand = await asking
+    assert errand is not None
+    assert errand.task_id == task.id
+    assert place.tickets.put_so_far == []
+    assert await place.desk.ask(Ask("one", wait=0.01)) is None
+    assert await place.tell(errand)
+
+
 async def test_workers_are_counted_while_they_are_heard_of(place: Place, clock: ManualClock) -> None:
     await place.desk.ask(Ask("one"))
     place.desk.beat(Beat("two", []))

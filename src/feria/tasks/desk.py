@@ -13,6 +13,7 @@ import asyncio
 import contextlib
 import heapq
 import logging
+from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,7 +23,7 @@ import msgspec
 
 from feria.clock import Clock
 from feria.errors import Busy, Unavailable, revive
-from feria.tasks.errands import BEAT_SECONDS, Ask, Beat, Errand, FileTold, Word
+from feria.tasks.errands import BEAT_SECONDS, LONGEST_WAIT, Ask, Beat, Errand, FileTold, Word
 from feria.tasks.files import MADE, TaskFiles
 from feria.tasks.queue import Deed, Work
 from feria.telemetry.context import request_id
@@ -97,6 +98,8 @@ class Desk:
     """When each worker last came or gave a sign of life, by its name."""
     _posts: dict[str, _Post] = field(default_factory=dict)
     _waiting: list[tuple[Any, int, str, _Post]] = field(default_factory=list)
+    _idle: deque[_Asker] = field(default_factory=deque)
+    """Workers that wait for work."""
     _came: int = 0
     _asked_at: float = 0.0
     _again: float = TICKETS_AGAIN[0]
@@ -118,6 +121,11 @@ class Desk:
         post = self._post(task_id)
         if post.word.done():
             return
+        while self._idle:
+            idle = self._idle.popleft()
+            if not idle.errand.done():
+                post.turn.set_result(idle)
+                return
         if not self._waiting:
             self._asked_at = self.clock.monotonic()
         self._came += 1
@@ -176,7 +184,16 @@ class Desk:
             if not post.turn.done():
                 post.turn.set_result(asker)
                 return await asker.errand
-        return None
+        if ask.wait <= 0:
+            return None
+        self._idle.append(asker)
+        dismissal = asyncio.get_running_loop().call_later(min(ask.wait, LONGEST_WAIT), self._send_away, asker)
+        try:
+            return await asker.errand
+        finally:
+            dismissal.cancel()
+            with contextlib.suppress(ValueError):
+                self._idle.remove(asker)
 
     def beat(self, beat: Beat) -> list[str]:
         """Hear that a worker lives, and how far it is. Returns the tasks of which nothing is known here."""
@@ -271,6 +288,11 @@ class Desk:
             raise Busy("The worker that came for this task has left.", retry_after=0.05)
         post.seen = self.clock.monotonic()
         asker.errand.set_result(errand)
+
+    def _send_away(self, asker: _Asker) -> None:
+        """It has waited long enough, unless it has just been chosen."""
+        if asker in self._idle:
+            _dismiss(asker)
 
     def _hear_of(self, worker: str) -> None:
         self.heard[worker] = self.clock.monotonic()

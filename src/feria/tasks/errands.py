@@ -15,6 +15,8 @@ COMPLETED = "/webhook/task_completed"
 """Where contract 5 has the end of a task told."""
 PIECE = 8 * 2**20
 """Most bytes of a file in one request."""
+LONGEST_WAIT = 5.0
+"""For work, in seconds."""
 BEAT_SECONDS = 1.0
 """Between two signs of life of a worker at work."""
 
@@ -23,6 +25,9 @@ class Ask(msgspec.Struct, frozen=True):
     """For work."""
 
     worker: str
+    wait: float = 0.0
+    """Seconds to wait for some where there is none: a worker that has just done something may well be wanted
+    again, and comes then without a ticket."""
 
 
 class FileTold(msgspec.Struct, frozen=True):

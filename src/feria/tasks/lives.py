@@ -5,6 +5,7 @@ could undo.
 """
 
 import asyncio
+import contextlib
 import contextvars
 from collections import Counter
 from collections.abc import Callable, Set
@@ -77,6 +78,7 @@ class Lives:
         self.by_key: dict[tuple[str, str], Entry] = {}
         """By owner and idempotency key."""
         self.payload_bytes = 0
+        self._writing: set[asyncio.Task[None]] = set()
 
     def counts(self) -> dict[str, float]:
         """How many there are, by state."""
@@ -175,7 +177,7 @@ class Lives:
                 await places.take(entry.rank)
             try:
                 if not begun:
-                    await self._change(entry, self._beginning(entry))
+                    await self._begin(entry, places)
                 return await self._attempt(entry)
             except _Later as later:
                 attempts = entry.values["attempts"] - (not later.counts)
@@ -185,6 +187,22 @@ class Lives:
             begun = False
             await self._change(entry, {"state": TaskState.waiting.value, "attempts": attempts})
             await self._clock.sleep(pause)
+
+    async def _begin(self, entry: Entry, places: Places) -> None:
+        if not places.outlives:
+            await self._change(entry, self._beginning(entry))
+            return
+        # Who does it there need not wait for the disk: should this process die before it is written, the task
+        # counts as waiting, and the word of its end is believed all the same. The end is written after it.
+        entry.values = entry.values | self._beginning(entry)
+        self._tell(entry)
+        writing = asyncio.create_task(self._write_down(dict(entry.values)))
+        self._writing.add(writing)
+        writing.add_done_callback(self._writing.discard)
+
+    async def _write_down(self, values: Values) -> None:
+        with contextlib.suppress(Unavailable, TakenOver):  # whoever writes its end hears of that
+            await self._journal.change(values)
 
     async def _attempt(self, entry: Entry) -> Values:
         values = entry.values

@@ -47,6 +47,9 @@ FIRST_WAIT, LONGEST_WAIT = 0.1, 10.0
 """Seconds between two tries to tell how a task ended; twice as long after each."""
 PATIENCE = 86_400.0
 """Seconds that a node may be away."""
+TURN_SECONDS, LINGER_SECONDS = 2.0, 0.1
+"""For how long a ticket holds a worker to one node, and how long it stays there for more when it has done all
+that there was: so long a node has no need of the broker."""
 UNTOLD = 64
 """Ends that wait to be told while their threads do other work."""
 QUIET = 5.0
@@ -84,16 +87,21 @@ class Worker:
         self._closed = False
 
     def take_turn(self, node: str) -> None:
-        """What a ticket asks for. Returns when the task has ended, or none waited, or the node is away."""
-        if self._stopping.is_set():
-            return
+        """What a ticket asks for, and what the node has to be done right after it. Returns when it has
+        nothing more, or is away; and after a while in any case, for other nodes have work too."""
+        until, wait = time.monotonic() + TURN_SECONDS, 0.0
+        while time.monotonic() < until and not self._stopping.is_set() and self._did_one(node, wait):
+            wait = LINGER_SECONDS
+
+    def _did_one(self, node: str, wait: float) -> bool:
+        """Whether there was something to do; waits for that so many seconds."""
         try:
-            status, said = self._link.ask(node, "POST", ERRANDS, msgspec.json.encode(Ask(self._name)))
+            status, said = self._link.ask(node, "POST", ERRANDS, msgspec.json.encode(Ask(self._name, wait)))
         except FeriaError as error:  # it puts its tickets again
             log.warning("No errand from %s: %s", node, error.message)
-            return
+            return False
         if status == 204:
-            return
+            return False
         doing = _Doing(node, msgspec.json.decode(said, type=Errand))
         self._begin(doing)
         word = self._do(doing)
@@ -101,6 +109,7 @@ class Worker:
             self._end(doing)
         else:
             self._tell_later(doing, word)
+        return True
 
     def stop(self, grace_seconds: float) -> None:
         """Take no more; what has not ended after so long goes back to its node, and is not held against the
