@@ -27,6 +27,7 @@ from feria.cluster.health import Usage
 from feria.cluster.holdings import Holdings
 from feria.cluster.maps import LocalMap, ReplicatedMap
 from feria.cluster.member import Member, open_member
+from feria.cluster.placement.queue import PlacedQueue, open_placed_queue
 from feria.cluster.store import Store
 from feria.cluster.telling import tell
 from feria.emotions.emotions import Emotions, open_emotions
@@ -66,7 +67,7 @@ from feria.superlink.attempts import Attempts
 from feria.superlink.engine import SuperLinkEngine
 from feria.superlink.invitations import Invitations
 from feria.tasks.desk import Desk, NoTickets, Tickets, open_desk
-from feria.tasks.embedded import open_embedded_queue
+from feria.tasks.embedded import EmbeddedQueue, open_embedded_queue
 from feria.tasks.files import TaskFiles
 from feria.tasks.processes import Processes, open_processes
 from feria.tasks.queue import TaskQueue
@@ -83,6 +84,10 @@ log = logging.getLogger(__name__)
 
 COLLECT_EVERY = 600.0
 """Seconds between two looks for files that no row names."""
+
+PLACED = (inference.KIND, learning.KIND)
+"""Tasks that any member of a cluster may do: what they read is on the shelf or in their order, and what they
+make is on the shelf. The others work on this node's own catalogue."""
 
 PROCESS_MODULES = (
     "feria.registry.inspection",
@@ -207,9 +212,18 @@ async def open_node(settings: Settings) -> AsyncGenerator[Node]:
             open_desk(tickets, clock, task_files, settings.tasks.silent_seconds)
         )
         name = None if database.dialect == "sqlite" else member.id  # SQLite is one node's alone
-        tasks = await stack.enter_async_context(
-            open_embedded_queue(database, bus, metrics, clock, settings.tasks, task_files, name)
-        )
+        tasks: EmbeddedQueue | PlacedQueue
+        slots, lanes = None, None
+        if _places_tasks(settings) and isinstance(rows, GossipMap):
+            tasks, lanes, slots = await stack.enter_async_context(
+                open_placed_queue(
+                    member, rows, database, bus, metrics, clock, settings.tasks, settings.cluster, task_files
+                )
+            )
+        else:
+            tasks = await stack.enter_async_context(
+                open_embedded_queue(database, bus, metrics, clock, settings.tasks, task_files, name)
+            )
         metrics.gauge("feria_tasks", "Tasks that have not ended.", tasks.counts, "state")
         metrics.gauge("feria_workers", "Celery workers heard of lately.", desk.workers)
         traces = await stack.enter_async_context(_open_traces(settings.telemetry))
@@ -221,13 +235,17 @@ async def open_node(settings: Settings) -> AsyncGenerator[Node]:
         ):
             by_workers = settings.tasks.broker_url is not None and elsewhere is not None
             deed = desk.deed(kind, elsewhere) if by_workers and elsewhere else here
-            tasks.handle(
-                kind,
-                deed if traces is None else traces.following(kind, deed),
-                desk if by_workers else None,
-            )
+            deed = deed if traces is None else traces.following(kind, deed)
+            if lanes is not None and isinstance(tasks, PlacedQueue) and kind in PLACED:
+                needs = inference.needs(registry, holdings) if kind == inference.KIND else None
+                tasks.place(kind, deed, lanes, needs)
+            else:
+                tasks.handle(kind, deed, desk if by_workers else None)
         await tasks.resume()
-        await stack.enter_async_context(sharing(database, tasks, name, clock))
+        if slots is not None:
+            usage.room = lambda: slots.free
+        if isinstance(tasks, EmbeddedQueue):
+            await stack.enter_async_context(sharing(database, tasks, name, clock))
         usage.queue, usage.models = lambda: sum(tasks.counts().values()), lambda: engine.held
         federation = settings.federation
         job_processes = await stack.enter_async_context(
@@ -324,6 +342,13 @@ async def open_node(settings: Settings) -> AsyncGenerator[Node]:
         if traces is not None:
             parts[type(traces)] = traces
         yield Node(settings, parts)
+
+
+def _places_tasks(settings: Settings) -> bool:
+    """With a broker its workers do them; nodes that share a database answer for each other's by that."""
+    cluster = settings.cluster
+    alone = cluster.gossip_port is None or not cluster.place_tasks
+    return not alone and settings.tasks.broker_url is None and settings.storage.url is None
 
 
 async def _moved(old: LocalMap, new: GossipMap, blobs: Blobs, settings: Settings) -> ReplicatedMap:

@@ -517,6 +517,16 @@ class ClusterSettings(Group):
         description="Which model files this node fetches before anybody asks: all, the share that keeps "
         "`model_copies` in the cluster, or none. What is asked for is fetched in any case.",
     )
+    place_tasks: bool = Field(
+        default=True,
+        description="Have trainings and predictions that are queued done by whichever node has room, and by "
+        "another when one dies. Not with a broker, nor with a database that nodes share.",
+    )
+    takeover_seconds: float = Field(
+        default=5.0,
+        ge=0,
+        description="How long a node must have been dead until others go on with its tasks.",
+    )
     model_copies: int = Field(
         default=3, ge=1, description="Nodes that hold each model's file where `keep_models` is `some`."
     )

@@ -1,5 +1,5 @@
 """What every task queue promises: the one that works in this process, whose journal is on SQLite, PostgreSQL
-and MariaDB in turn, and the one that has Celery workers on a real Redis do it."""
+and MariaDB in turn, the one that has Celery workers on a real Redis do it, and that of a cluster."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -17,6 +17,7 @@ from feria.settings import EventSettings
 from feria.storage.database import open_database
 from feria.tasks.queue import PAYLOAD_BYTES, RESULT_BYTES, TaskQueue
 from feria.tasks.wire import TaskState
+from placed import queue_of_two
 from queues import Deeds, order, queue_on
 from servers import DATABASES, fresh_database
 from workers import queue_with_workers
@@ -36,14 +37,14 @@ async def bus() -> ProcessBus:
     return ProcessBus(EventSettings())
 
 
-@pytest.fixture(params=[*DATABASES, "celery"])
+@pytest.fixture(params=[*DATABASES, "celery", "cluster"])
 async def queue(
     request: pytest.FixtureRequest, tmp_path: Path, deeds: Deeds, bus: ProcessBus
 ) -> AsyncGenerator[TaskQueue]:
-    celery = request.param == "celery"
-    form = queue_with_workers if celery else queue_on
+    form = {"celery": queue_with_workers, "cluster": queue_of_two}.get(request.param, queue_on)
+    kind = request.param if request.param in DATABASES else "sqlite"
     async with (
-        fresh_database("sqlite" if celery else request.param) as storage,
+        fresh_database(kind) as storage,
         open_database(storage, tmp_path) as database,
     ):
         await schema.upgrade(database)
@@ -57,6 +58,11 @@ async def outcome(queue: TaskQueue, task_id: str) -> object:
     task = await queue.wait(task_id, PATIENCE)
     assert task.state.final, task
     return msgspec.json.decode(await queue.result(task_id))
+
+
+def kept_by(folder: Path) -> list[Path]:
+    """Files of tasks, of whichever node."""
+    return [path for tasks in folder.rglob("tasks") for path in tasks.iterdir()]
 
 
 async def fill(queue: TaskQueue, deeds: Deeds) -> list[str]:
@@ -240,7 +246,7 @@ async def test_a_file_comes_along_and_goes_when_the_task_has_ended(queue: TaskQu
     by_bytes = await queue.submit(order("read", file=b"bytes"))
     assert await outcome(queue, by_path.id) == [".gz", "a,b\n"]
     assert await outcome(queue, by_bytes.id) == ["", "bytes"]
-    assert list((tmp_path / "tasks").iterdir()) == []
+    assert kept_by(tmp_path) == []
 
 
 async def test_tasks_are_listed_the_newest_first(queue: TaskQueue) -> None:

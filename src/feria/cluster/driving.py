@@ -16,6 +16,7 @@ from feria.cluster.members import Message as SwimMessage
 from feria.cluster.messages import Message as GossipMessage
 from feria.cluster.pieces import Chunk
 from feria.cluster.pieces import Message as ChunkMessage
+from feria.cluster.placement.messages import Message as TaskMessage
 from feria.cluster.replica import Replica
 from feria.cluster.swim import Swim
 from feria.cluster.transport import Transport
@@ -35,7 +36,7 @@ INBOX_BYTES = 64 * 2**20
 """Of gossip that the writer has not got to; more is dropped, and said again by a later exchange."""
 
 _encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(SwimMessage | GossipMessage | ChunkMessage).decode
+_decode = msgspec.msgpack.Decoder(SwimMessage | GossipMessage | ChunkMessage | TaskMessage).decode
 
 
 @dataclass(slots=True)
@@ -90,6 +91,9 @@ class Driver:
             member.unread["stranger"] += 1  # such as a second node of this one's id
         elif isinstance(message, ChunkMessage):
             member.chunks.receive(sender, message)
+        elif isinstance(message, TaskMessage):
+            if member.heard is not None:
+                member.heard(sender, message)
         else:
             self._gossip(sender, message, len(payload))
 
@@ -220,7 +224,9 @@ class Driver:
             )
 
 
-def say(transport: Transport, to: str, message: GossipMessage | SwimMessage | ChunkMessage) -> bool:
+def say(
+    transport: Transport, to: str, message: GossipMessage | SwimMessage | ChunkMessage | TaskMessage
+) -> bool:
     payload = _encode(message)
     if len(payload) > MOST_BYTES:
         log.error("A %s of %d bytes is too large to be sent.", type(message).__name__, len(payload))

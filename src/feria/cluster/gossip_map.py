@@ -1,14 +1,18 @@
 """The map of many members: `ReplicatedMap` over the gossip store, large values in chunks."""
 
+import asyncio
 import logging
 from collections.abc import AsyncGenerator, Mapping, Sequence
+from pathlib import Path
 
 from feria.cluster.chunks import Chunks, listed, manifest_in
 from feria.cluster.maps import Entry, Listener
+from feria.cluster.pieces import PIECE_BYTES
 from feria.cluster.replica import Replica
 from feria.cluster.rows import INLINE_BYTES, RESERVED
 from feria.cluster.store import Store, Versioned
 from feria.errors import FeriaError, NotFound
+from feria.storage.blobs import disk_errors
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +56,23 @@ class GossipMap:
         await self._store.told(done.place)
         return Entry(key, value, done.version)
 
+    async def put_file(self, key: str, path: Path) -> None:
+        """Put what stands in a file, however long. Raises what `put` raises."""
+        manifest = await self._chunks.write(_pieces_of(path), limit=MOST_BYTES)
+        done = await self._store.put(OWN + key, listed(manifest), own=True)
+        await self._store.told(done.place)
+
+    async def save(self, key: str, path: Path) -> None:
+        """Write what `put_file` put into a file of this disk. Raises `NotFound`, and `Unavailable` where no
+        live member has all of it."""
+        found = await self._store.get(OWN + key, own=True)
+        manifest = None if found is None else manifest_in(found.value)
+        if manifest is None:
+            raise NotFound("What the file holds is not known here yet.")
+        with disk_errors(), path.open("wb") as file:
+            async for piece in self._chunks.read(manifest):
+                await asyncio.to_thread(file.write, piece)
+
     async def put_new(self, values: Mapping[str, bytes]) -> None:
         """Write those keys that this member has never heard of: all at once, or none if it raises."""
         rows = {OWN + key: await self._row(value) for key, value in values.items()}
@@ -93,3 +114,9 @@ class GossipMap:
 
 async def _whole(value: bytes) -> AsyncGenerator[bytes]:
     yield value
+
+
+async def _pieces_of(path: Path) -> AsyncGenerator[bytes]:
+    with disk_errors(), path.open("rb") as file:
+        while piece := await asyncio.to_thread(file.read, PIECE_BYTES):
+            yield piece

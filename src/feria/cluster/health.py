@@ -19,6 +19,9 @@ class Usage:
     """Requests and tasks that wait."""
     models: Callable[[], float] = _nothing
     """Models that are loaded."""
+    room: Callable[[], float] = _nothing
+    """Tasks that could be begun at once."""
 
     def __call__(self) -> Health:
-        return Health(os.getloadavg()[0] / (os.cpu_count() or 1), int(self.queue()), int(self.models()))
+        load = os.getloadavg()[0] / (os.cpu_count() or 1)
+        return Health(load, int(self.queue()), int(self.models()), int(self.room()))

@@ -10,7 +10,9 @@ import random
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from feria.clock import Clock
 from feria.cluster import roster
@@ -55,6 +57,10 @@ class Member:
     unread: Counter[str] = field(default_factory=Counter)
     """Payloads of members that were dropped, by reason."""
     has_left: bool = False
+    say: Callable[[str, Any], bool] | None = None
+    """Says something of tasks to the member at an address; None where the node is alone."""
+    heard: Callable[[str, Any], None] | None = None
+    """Told what members say of tasks."""
     displaced: "asyncio.Future[str] | None" = None
     """Set, to a sentence, when another node of this id means that this one has to stop."""
 
@@ -161,6 +167,7 @@ async def open_member(
         else:
             seats = (await member.look()).seats
             member.network = network
+            member.say = partial(say, network)
             member.displaced = asyncio.get_running_loop().create_future()
             member.swim = Swim(
                 member.id, network.address, "", life, chance, seeds=settings.join, replace=settings.replace

@@ -26,6 +26,8 @@ class Health(msgspec.Struct, frozen=True, array_like=True):
     load: float = 0.0
     queue: int = 0
     models: int = 0
+    room: int = 0
+    """Tasks that it could take on at once."""
 
 
 class News(msgspec.Struct, frozen=True, array_like=True):

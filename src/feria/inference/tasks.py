@@ -1,11 +1,15 @@
 """Predictions as tasks."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from feria.access.wire import HOUSE
+from feria.cluster.holdings import Holdings
+from feria.errors import NotFound
 from feria.inference.engine import Engine
 from feria.inference.predictors import PicturePayload
 from feria.registry.shelf import Registry
@@ -74,3 +78,17 @@ def worker_deed(engine: Engine) -> Deed:
 
 async def _body(work: Work, body: bytes | None) -> bytes | None:
     return body if work.file is None else await asyncio.to_thread(work.file.read_bytes)
+
+
+def needs(registry: Registry, holdings: Holdings) -> Callable[[Work], Awaitable[list[str] | None]]:
+    """Says which members of a cluster have the model's file, so that a prediction goes where it lies."""
+
+    async def holders(work: Work) -> list[str] | None:
+        wanted = msgspec.convert(work.payload, _Prediction)
+        try:
+            model = await registry.find(wanted.model, wanted.version)
+        except NotFound:
+            return None  # whoever does it says so
+        return holdings.holders(model.digest) if model.owner != HOUSE else None
+
+    return holders

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -25,7 +25,7 @@ from feria.settings import TaskSettings
 from feria.storage.database import Database
 from feria.tasks.entries import Entry, as_task, new_values
 from feria.tasks.files import MADE, TaskFiles
-from feria.tasks.journal import Journal, Values, open_journal
+from feria.tasks.journal import Journal, MakeJournal, Values, open_journal
 from feria.tasks.lives import Lives
 from feria.tasks.queue import PAYLOAD_BYTES, PRIORITIES, Deed, Order
 from feria.tasks.slots import Places
@@ -155,6 +155,25 @@ class EmbeddedQueue:
             raise Conflict("The task has not ended; call it off first.")
         await self._journal.delete(task_id)
         self._remembered.pop(task_id, None)
+
+    # ------------------------------------------------------------------- other nodes
+    def take_up(self, values: Values) -> None:
+        """Go on with a task that another node had kept."""
+        if values["id"] not in self._lives.entries:
+            self._lives.take_up(values)
+
+    def progress(self) -> Iterator[tuple[str, str, float]]:
+        """Of the tasks that are being done: id, what is being done, the fraction done."""
+        for entry in self._lives.entries.values():
+            if entry.doing:
+                yield entry.id, entry.doing, entry.progress
+
+    def let_slip(self, task_id: str) -> None:
+        """A task is another node's now, or was forgotten there."""
+        self._remembered.pop(task_id, None)
+        entry = self._lives.entries.get(task_id)
+        if entry is not None:
+            self._lives.let_slip(entry)
 
     # ------------------------------------------------------------------- personal data
     async def export(self, subject: str) -> list[dict[str, Any]]:
@@ -286,11 +305,12 @@ async def open_embedded_queue(
     settings: TaskSettings,
     files: TaskFiles,
     node: str | None = None,
+    make_journal: MakeJournal | None = None,
 ) -> AsyncGenerator[EmbeddedQueue]:
     """`files` holds those of tasks that have not ended, between runs too. `node` is this node's name where
     others may share its database."""
     await files.open()
-    async with open_journal(database, node) as journal:
+    async with open_journal(database, node, make_journal) as journal:
         queue = EmbeddedQueue(journal, files, bus, metrics, clock, settings)
         closing = asyncio.Event()
         cleaning = asyncio.create_task(_clean(queue, closing))

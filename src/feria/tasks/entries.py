@@ -26,6 +26,8 @@ class Entry:
     doing: str = ""
     progress: float = 0.0
     called_off: bool = False
+    slipped: bool = False
+    """Another node has it now."""
     decided: bool = False
     """How it ends is known; it is being written down."""
 

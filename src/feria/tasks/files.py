@@ -21,6 +21,10 @@ class TaskFiles:
         with disk_errors():
             await asyncio.to_thread(self._folder.mkdir, parents=True, exist_ok=True)
 
+    @property
+    def folder(self) -> Path:
+        return self._folder
+
     def path(self, name: str) -> Path:
         return self._folder / name
 

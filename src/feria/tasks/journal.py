@@ -1,7 +1,7 @@
 """Tasks written down in the database, many with one commit."""
 
 import contextlib
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any, NamedTuple
@@ -149,6 +149,9 @@ class Journal:
             return [dict(row) for row in (await session.execute(query)).mappings()]
 
 
+MakeJournal = Callable[[Database, GroupCommit[_Change, bool]], Journal]
+
+
 async def _commit(database: Database, node: str | None, changes: Sequence[_Change]) -> list[bool]:
     """Whether each was still ours to write."""
     new = [change.values for change in changes if change.new]
@@ -182,7 +185,9 @@ async def _commit(database: Database, node: str | None, changes: Sequence[_Chang
 
 
 @contextlib.asynccontextmanager
-async def open_journal(database: Database, node: str | None = None) -> AsyncGenerator[Journal]:
-    """`node` is who writes, where several share the database."""
+async def open_journal(
+    database: Database, node: str | None = None, make: MakeJournal | None = None
+) -> AsyncGenerator[Journal]:
+    """`node` is who writes, where several share the database; `make` another form of it."""
     async with open_group_commit(partial(_commit, database, node), COMMIT_ROWS) as changes:
-        yield Journal(database, changes, node)
+        yield Journal(database, changes, node) if make is None else make(database, changes)

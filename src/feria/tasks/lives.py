@@ -7,6 +7,7 @@ could undo.
 import asyncio
 import contextlib
 import contextvars
+import logging
 from collections import Counter
 from collections.abc import Callable, Set
 from datetime import timedelta
@@ -48,6 +49,9 @@ class _Later(Exception):
     def __init__(self, seconds: float, *, counts: bool) -> None:
         self.seconds = seconds
         self.counts = counts
+
+
+log = logging.getLogger(__name__)
 
 
 class Lives:
@@ -114,6 +118,12 @@ class Lives:
         self._enliven(entry, begun=False)
         return entry
 
+    def let_slip(self, entry: Entry) -> None:
+        """It is another node's now: end what is done for it here, and tell nobody how."""
+        if entry.living is not None and not entry.decided:
+            entry.slipped = True
+            entry.living.cancel()
+
     async def call_off(self, entry: Entry) -> None:
         """Cancel it, unless it was quicker; it has ended when this returns."""
         if entry.living is not None and not entry.decided and not entry.called_off:
@@ -146,12 +156,15 @@ class Lives:
         except Unavailable:
             pass
         except TakenOver:  # its file, if it has one, is whoever's has it now
-            self._drop(entry, with_file=False)
+            log.warning("Task %s is another node's now; what came of it here is dropped.", entry.id)
+            self._drop(entry, with_file=entry.slipped)
 
     async def _live_on(self, entry: Entry, *, begun: bool) -> None:
         try:
             end = await self._come_to_an_end(entry, begun=begun)
         except asyncio.CancelledError:
+            if entry.slipped:
+                raise TakenOver from None
             if not entry.called_off:
                 await self._put_back(entry)
                 return

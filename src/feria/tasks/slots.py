@@ -40,6 +40,10 @@ class Slots:
         self._queue: list[tuple[Any, int, asyncio.Future[None]]] = []
         self._came = 0
 
+    @property
+    def free(self) -> int:
+        return self._free
+
     def take_now(self) -> bool:
         """Take a slot if one is free and nobody waits for it."""
         if self._free == 0:
