@@ -26,5 +26,9 @@ export const PAGES: readonly Page[] = [
   { path: "/chat/r/:room", shell: "plaza", title: () => say.chat, load: () => import("./pages/chat/Front.svelte") },
   { path: "/chat/desk", shell: "room", title: () => say.chat, load: () => import("./pages/chat/Desk.svelte") },
   { path: "/chat/desk/:room", shell: "room", title: () => say.chat, load: () => import("./pages/chat/Desk.svelte") },
+  { path: "/federation", shell: "room", title: () => say.jobs, load: () => import("./pages/federation/Jobs.svelte") },
+  { path: "/federation/new", shell: "room", title: () => say.jobs, load: () => import("./pages/federation/NewJob.svelte") },
+  { path: "/federation/clients", shell: "room", title: () => say.clients, load: () => import("./pages/federation/Clients.svelte") },
+  { path: "/federation/jobs/:number", shell: "room", title: () => say.jobs, load: () => import("./pages/federation/Job.svelte") },
   { path: "/login", shell: "plaza", title: () => say.signIn, load: () => import("./shell/Login.svelte") },
 ];

@@ -126,6 +126,7 @@ async def test_events_are_told_again_from_the_last_id_and_never_after_the_end(do
         whole = events((await http.get(f"{url}/events")).text)
         rest = await http.get(f"{url}/events", headers={"Last-Event-ID": "7"})
         assert events(rest.text) == whole[7:]
+        assert events((await http.get(f"{url}/events?after=7")).text) == whole[7:]
         after = await http.get(f"{url}/events", headers={"Last-Event-ID": str(len(whole))})
         assert (after.status_code, after.content) == (204, b"")
         wrong = await http.get(f"{url}/events", headers={"Last-Event-ID": "x"})

@@ -1695,7 +1695,7 @@ export interface Routes {
   /** Server-sent events, from the first or from `Last-Event-ID` on, until the job has ended: `changed` (its state), `round_began`, `sent`, `replied`, `failed`, `straggled`, `alive`, `waiting`, `round_ended` and `ended` (its training). */
   "GET /v1/jobs/{number}/events": {
     path: { number: number };
-    query: Record<string, never>;
+    query: { after?: number };
     body: undefined;
     reply: undefined;
   };

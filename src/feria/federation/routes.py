@@ -199,14 +199,19 @@ async def job_events(
     caller: Asking,
     jobs: Part[Jobs],
     last_event_id: Annotated[int, Header(ge=0, lt=NUMBER, description="Only what was told after it.")] = 0,
+    after: Annotated[
+        int,
+        Query(ge=0, lt=NUMBER, description="The same where no header can be set: a browser's first request."),
+    ] = 0,
 ) -> Response:
     """Server-sent events, from the first or from `Last-Event-ID` on, until the job has ended: `changed` (its
     state), `round_began`, `sent`, `replied`, `failed`, `straggled`, `alive`, `waiting`, `round_ended` and
     `ended` (its training)."""
     job = await _own(number, caller, jobs)
-    if job.state.final and job.last_event <= last_event_id:
+    told = max(last_event_id, after)
+    if job.state.final and job.last_event <= told:
         return Response(status_code=204)
-    return event_stream(_events(number, last_event_id, jobs))
+    return event_stream(_events(number, told, jobs))
 
 
 async def _events(number: int, after: int, jobs: Jobs) -> AsyncGenerator[bytes]:
