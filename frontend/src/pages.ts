@@ -30,5 +30,9 @@ export const PAGES: readonly Page[] = [
   { path: "/federation/new", shell: "room", title: () => say.jobs, load: () => import("./pages/federation/NewJob.svelte") },
   { path: "/federation/clients", shell: "room", title: () => say.clients, load: () => import("./pages/federation/Clients.svelte") },
   { path: "/federation/jobs/:number", shell: "room", title: () => say.jobs, load: () => import("./pages/federation/Job.svelte") },
+  { path: "/cluster", shell: "room", title: () => say.cluster, load: () => import("./pages/cluster/Cluster.svelte") },
+  { path: "/cluster/keys", shell: "room", title: () => say.keys, load: () => import("./pages/cluster/Keys.svelte") },
+  { path: "/cluster/tasks", shell: "room", title: () => say.tasks, load: () => import("./pages/cluster/Tasks.svelte") },
+  { path: "/settings", shell: "room", title: () => say.settings, load: () => import("./pages/settings/Settings.svelte") },
   { path: "/login", shell: "plaza", title: () => say.signIn, load: () => import("./shell/Login.svelte") },
 ];

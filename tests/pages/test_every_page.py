@@ -11,6 +11,7 @@ PAGES = (
     *("/", "/shop", "/shop?q=zapatillas", "/shop?photo=1"),
     *("/chat", "/chat/r/general", "/chat/desk/general"),
     "/mood",
+    *("/federation", "/federation/new", "/federation/clients"),
     *("/models", "/models?new=1", "/models/products", "/models/emotions/1"),
     "/login",
 )
