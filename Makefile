@@ -84,7 +84,7 @@ app-test: $(READY) app ## Check the web app's types and test its pieces; then it
 	@$(BIN)/pytest -q tests/pages $(ARGS)
 
 pictures: $(READY) app ## Photograph every page of the web app into docs/images
-	@$(BIN)/python -m tests.pages.pictures $(ARGS)
+	@PYTHONPATH=tests $(BIN)/python tests/pages/pictures.py $(ARGS)
 
 dist: $(READY) ## Build the wheel and the source archive into dist/
 	@PIP_CONSTRAINT=constraints.txt $(BIN)/python -m build $(ARGS)

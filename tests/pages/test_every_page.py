@@ -12,6 +12,7 @@ PAGES = (
     *("/chat", "/chat/r/general", "/chat/desk/general"),
     "/mood",
     *("/federation", "/federation/new", "/federation/clients"),
+    *("/cluster", "/cluster/keys", "/cluster/keys?key=", "/cluster/tasks", "/settings"),
     *("/models", "/models?new=1", "/models/products", "/models/emotions/1"),
     "/login",
 )
