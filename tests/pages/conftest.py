@@ -57,6 +57,7 @@ def browser() -> Generator[Browser]:
 @pytest.fixture
 def visit(site: Site, browser: Browser) -> Iterator[Callable[..., Visit]]:
     """Opens a page as a visitor of its own, `visit("/shop", language="en", width=390)`; see `Visit`.
+    `at` is the address of another node than `site`.
 
     What the page says to the console when something is wrong, and whatever it asks of anybody but the node,
     fails the test at its end.
@@ -70,8 +71,8 @@ def visiting(browser: Browser, url: str) -> Iterator[Callable[..., Visit]]:
     with ExitStack() as stack:
         visits: list[Visit] = []
 
-        def visit(path: str = "/", **how: object) -> Visit:
-            visits.append(stack.enter_context(Visit.begun(browser, url, path, PATIENCE, **how)))
+        def visit(path: str = "/", at: str = url, **how: object) -> Visit:
+            visits.append(stack.enter_context(Visit.begun(browser, at, path, PATIENCE, **how)))
             return visits[-1]
 
         yield visit

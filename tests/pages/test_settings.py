@@ -44,35 +44,12 @@ def test_a_token_is_made_works_once_copied_and_is_revoked(visit: Visiting, site:
     assert name not in {one["name"] for one in httpx.get(f"{site.url}/v1/tokens").json()["tokens"]}
 
 
-def test_a_locked_node_shows_its_shop_to_all_and_its_rooms_to_who_signs_in(
-    visit: Visiting, tmp_path: Path
-) -> None:
-    feria = Feria(tmp_path / "home", tmp_path)
-    token = re.search(r"feria_\S+", feria("tokens", "create", "ana", "--role", "admin").out)
-    assert token
-    with feria.node(FERIA_ACCESS__LOCKED="true", FERIA_ACCESS__INSECURE="true") as node:
-        someone = visit("/login")
-        page = someone.page
-        someone.url = node.url
-        someone.go("/")
-        expect(page.get_by_role("searchbox").first).to_be_visible()
-        someone.go("/settings")
-        expect(page).to_have_url(re.compile(r"/login\?next=(/|%2F)settings"))
-        page.get_by_label("Token").fill(token[0])
-        page.get_by_role("main").get_by_role("button", name="Entrar").click()
-        expect(page).to_have_url(f"{node.url}/settings")
-        expect(page.get_by_text("Has entrado como ana")).to_be_visible()
-        someone.expect_faults("401")
-
-
 def test_a_page_outlives_its_node_and_goes_on_when_it_is_back(visit: Visiting, tmp_path: Path) -> None:
     feria = Feria(tmp_path / "home", tmp_path)
     port = str(free_port())
     with feria.node("--port", port) as node:
-        someone = visit("/login")
+        someone = visit("/cluster", at=node.url)
         page = someone.page
-        someone.url = node.url
-        someone.go("/cluster")
         expect(page.get_by_text("Este nodo está solo")).to_be_visible()
         node.stop()
     expect(page.get_by_text("El nodo no responde.")).to_be_visible()

@@ -71,7 +71,7 @@ class Visit:
         self.faults = [fault for fault in self.faults if not any(part in fault for part in parts)]
 
     def check(self) -> None:
-        assert self.faults == []
+        assert not self.faults, "\n".join(self.faults)
 
     def violations(self) -> list[str]:
         """What axe finds wrong for people who do not see, point or tell colours apart: rule and place."""
