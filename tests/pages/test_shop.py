@@ -103,7 +103,7 @@ def test_a_picture_gets_the_same_answer_here_and_there_and_stays_here(
     bodies: list[tuple[str, int]] = []
     page.on("request", lambda asked: bodies.append((asked.url, len(asked.post_data_buffer or b""))))
     page.locator("input[type=file]").set_input_files(picture[1])
-    seen = page.locator(".picture .seen, .picture .label")
+    seen = page.locator(".picture .verdict, .picture .label")
     expect(page.locator(".lay-search a.good").first).to_be_visible()
     there, guesses = skus(page), page.locator(".picture .meter").all_inner_texts()
     assert there[0] == picture[0]
@@ -156,6 +156,21 @@ def test_a_file_that_is_no_picture_is_refused_and_loses_nothing(visit: Visiting,
     page.get_by_role("button", name="Browser").click()
     expect(page.get_by_role("alert")).to_contain_text("is not a picture that this browser can read")
     someone.expect_faults("415")
+
+
+def test_what_looks_like_a_picture_is_narrowed_by_filters_too(
+    visit: Visiting, picture: tuple[str, Path]
+) -> None:
+    page = visit("/shop?photo=1").page
+    page.locator("input[type=file]").set_input_files(picture[1])
+    expect(page.locator(".lay-search a.good").first).to_be_visible()
+    assert len(set(page.locator(".lay-search .good .by").all_inner_texts())) > 1
+    stall = page.locator(".facets .check").first
+    brand = stall.inner_text()
+    stall.click()
+    expect(page.locator(".chips a.chip", has_text=brand)).to_be_visible()
+    expect(page.locator(".lay-search > section")).to_have_attribute("aria-busy", "false")
+    assert set(page.locator(".lay-search .good .by").all_inner_texts()) == {brand}
 
 
 def test_a_photo_is_taken_and_the_camera_is_off_again(visit: Visiting) -> None:

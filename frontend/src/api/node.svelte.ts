@@ -11,15 +11,10 @@ const LOOK = 3_000;
 let reachable = $state(true);
 let who = $state<Who | null>(null);
 let looking: ReturnType<typeof setTimeout> | undefined;
-let came = 0;
 
 export const node = {
   get reachable(): boolean {
     return reachable;
-  },
-  /** How often it came back: resources that read it load anew when it does. */
-  get returns(): number {
-    return came;
   },
   /** Nothing while it is not known yet. */
   get who(): Who | null {
@@ -70,7 +65,6 @@ watchers.reached = () => {
   clearTimeout(looking);
   if (reachable) return;
   reachable = true;
-  came += 1;
   if (who === null) void introduce().catch(() => undefined);
   for (const told of awaited) told();
 };

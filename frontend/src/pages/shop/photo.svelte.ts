@@ -12,6 +12,15 @@ export type Place = "server" | "browser";
 /** Not a picture that this browser can decode. */
 export class NotAPicture extends Error {}
 
+/** What the results are narrowed to, beside looking like the picture. */
+export interface Narrowed {
+  category?: string;
+  brand?: string[];
+  min_price?: number;
+  max_price?: number;
+  in_stock?: boolean;
+}
+
 interface Timing {
   /** Milliseconds from the picture to the products. */
   took: number;
@@ -33,6 +42,7 @@ let looking = $state(false);
 let fetching = $state<number | null>(null);
 let timings = $state<Partial<Record<Place, Timing>>>({});
 let about = $state.raw<PictureNetwork | null>(null);
+let narrowed: Narrowed = {};
 let asked: AbortController | undefined;
 
 export const photo = {
@@ -83,6 +93,12 @@ export const photo = {
     answer = null;
     void look();
   },
+  /** Show these of what looks like it; looks again when they are others than before. */
+  narrow(next: Narrowed): void {
+    if (JSON.stringify(next) === JSON.stringify(narrowed)) return;
+    narrowed = next;
+    if (picture) void look();
+  },
   again(): void {
     if (picture) void look();
   },
@@ -121,7 +137,7 @@ interface Look {
 
 async function onServer(shown: Blob, signal: AbortSignal): Promise<Look> {
   const began = performance.now();
-  const found = (await call("POST /v1/search/image", { body: shown, query: { limit: GOODS }, signal })) as PictureAnswer;
+  const found = (await call("POST /v1/search/image", { body: shown, query: { ...narrowed, limit: GOODS }, signal })) as PictureAnswer;
   return { found, timing: { took: performance.now() - began, sent: shown.size } };
 }
 
@@ -149,6 +165,7 @@ async function withNetwork(net: PictureNetwork, shown: Blob, signal: AbortSignal
   const seen = net.probabilities && net.labels ? ranked(net.labels, outputs[net.probabilities]!) : [];
   const best = seen[0];
   const query = {
+    ...narrowed,
     model: net.digest,
     limit: GOODS,
     ...(net.embedding ? { vector: Array.from(outputs[net.embedding]!) } : {}),
