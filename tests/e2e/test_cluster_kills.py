@@ -1,0 +1,148 @@
+"""Three real nodes of a cluster, each with a disk of its own: they are killed and frozen in turn while tasks
+are submitted and a model is trained; then each task that was accepted, and the model, is there on all."""
+
+import contextlib
+import signal
+import threading
+import time
+from pathlib import Path
+
+import anyio.to_thread
+import httpx
+
+import nets
+from cli.running import FERIA
+from e2e.test_worker_kills import Program
+from programs import free_port, wait
+
+NAMES = "abc"
+FROZEN_SECONDS = 9.0
+"""Longer than it takes until the others think a node dead, and go on with its tasks."""
+GONE = (httpx.TransportError, httpx.HTTPStatusError)
+
+
+class Cluster:
+    def __init__(self, folder: Path) -> None:
+        self.ports = {name: free_port() for name in NAMES}
+        gossip = {name: free_port() for name in NAMES}
+        self.nodes = {
+            name: Program(
+                [str(FERIA), "serve", "--home", str(folder / name), "--port", str(self.ports[name])]
+                + ["--gossip-port", str(gossip[name])]
+                + [
+                    word
+                    for other in NAMES
+                    if other != name
+                    for word in ("--join", f"127.0.0.1:{gossip[other]}")
+                ],
+                folder,
+                {"FERIA_CLUSTER__NAME": name, "FERIA_CLUSTER__TAKEOVER_SECONDS": "1"},
+            )
+            for name in NAMES
+        }
+
+    def url(self, name: str, path: str) -> str:
+        return f"http://127.0.0.1:{self.ports[name]}{path}"
+
+    def ask(self, name: str, path: str) -> httpx.Response:
+        return httpx.get(self.url(name, path), timeout=10).raise_for_status()
+
+    def answers(self, name: str, path: str) -> bool:
+        try:
+            self.ask(name, path)
+        except GONE:
+            return False
+        return True
+
+    def all_met(self) -> bool:
+        for name in NAMES:
+            if not self.answers(name, "/v1/cluster"):
+                return False
+            members = self.ask(name, "/v1/cluster").json()["members"]
+            if [member["state"] for member in members] != ["alive"] * (len(NAMES) - 1):
+                return False
+        return True
+
+    def predicts(self, name: str, model: str) -> float | None:
+        try:
+            url = self.url(name, f"/v1/models/{model}/predict")
+            answer = httpx.post(url, json={"rows": [[10.0]]}, timeout=10).raise_for_status().json()
+        except GONE:
+            return None
+        return float(answer["predictions"][0])
+
+
+class Submitting(threading.Thread):
+    """Sends orders to each node in turn, and remembers what was accepted."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        super().__init__(daemon=True)
+        self._cluster = cluster
+        self.accepted: dict[str, float] = {}
+        self.over = threading.Event()
+
+    def run(self) -> None:
+        number = 0
+        while not self.over.is_set():
+            number += 1
+            name = NAMES[number % len(NAMES)]
+            with contextlib.suppress(*GONE):
+                answer = httpx.post(
+                    self._cluster.url(name, "/v1/models/line/predict"),
+                    json={"rows": [[float(number)]]},
+                    headers={"Prefer": "respond-async"},
+                    timeout=2,
+                ).raise_for_status()
+                self.accepted[answer.json()["id"]] = 2.0 * number
+            time.sleep(0.02)
+
+
+async def test_every_model_and_every_task_that_was_accepted_is_there_on_all_nodes(tmp_path: Path) -> None:
+    await anyio.to_thread.run_sync(kill_and_freeze, tmp_path)
+
+
+def kill_and_freeze(folder: Path) -> None:
+    cluster = Cluster(folder)
+    with contextlib.ExitStack() as stack:
+        a, b, c = [stack.enter_context(cluster.nodes[name]) for name in NAMES]
+        wait(cluster.all_met)
+        published = httpx.post(
+            cluster.url("a", "/v1/models/line"), files={"file": ("line.onnx", nets.linear([2.0]))}, timeout=60
+        )
+        published.raise_for_status()
+        for name in NAMES:
+            wait(lambda name=name: cluster.predicts(name, "line") == 20.0)  # type: ignore[misc]
+
+        submitting = Submitting(cluster)
+        submitting.start()
+        time.sleep(1)
+        b.kill()
+        time.sleep(2)
+        b.start()
+        wait(cluster.all_met)
+        c.signal(signal.SIGSTOP)
+        time.sleep(FROZEN_SECONDS)
+        c.signal(signal.SIGCONT)
+        wait(cluster.all_met)
+        # The node that trains dies with the answer on its lips.
+        rows = [[float(n % 7), 3.0 * (n % 7)] for n in range(80)]
+        httpx.post(
+            cluster.url("a", "/v1/models/trained/train"),
+            json={"kind": "linear_regression", "target": "y", "columns": ["x", "y"], "rows": rows},
+            timeout=120,
+        ).raise_for_status()
+        a.kill()
+        time.sleep(2)
+        submitting.over.set()
+        submitting.join()
+        a.start()
+        wait(cluster.all_met)
+
+        assert len(submitting.accepted) > 50
+        for name in NAMES:
+            wait(lambda name=name: cluster.predicts(name, "trained") is not None)  # type: ignore[misc]
+            assert abs((cluster.predicts(name, "trained") or 0.0) - 30.0) < 0.1
+            for task, expected in submitting.accepted.items():
+                told = cluster.ask(name, f"/v1/tasks/{task}/result?wait=60")
+                assert told.status_code == 200, (name, task, told.text)
+                assert told.json()["predictions"] == [expected]
