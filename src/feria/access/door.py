@@ -115,7 +115,7 @@ class Door:
             raise NotAllowed(MISNAMED)
 
     async def _known(self, scope: Scope, headers: Headers) -> Caller | None:
-        if scope["type"] == "http" and scope["path"].startswith(WORKERS):
+        if scope["type"] == "http" and scope["path"].startswith(WORKERS) and b"authorization" not in headers:
             return None  # they show no token, ask often, and are known by what they sign
         keeper: Keeper = part(scope, Keeper)
         client = scope.get("client")

@@ -29,7 +29,7 @@ def permit(scope: Scope, permission: Permission) -> Caller:
 def needs(permission: Permission) -> Any:
     """For `dependencies=[…]` of a route; of a WebSocket too, which is then refused before it opens."""
 
-    def check(connection: HTTPConnection) -> None:
+    async def check(connection: HTTPConnection) -> None:
         try:
             permit(connection.scope, permission)
         except (NotSignedIn, NotAllowed) as refused:
@@ -41,7 +41,7 @@ def needs(permission: Permission) -> Any:
     return Depends(check)
 
 
-def _caller(connection: HTTPConnection) -> Caller:
+async def _caller(connection: HTTPConnection) -> Caller:
     caller: Caller = connection.scope["state"]["caller"]
     return caller
 

@@ -31,7 +31,7 @@ TRY_AGAIN_LATER = 1013
 REVOKED = 1008
 
 
-def _may(connection: HTTPConnection) -> None:
+async def _may(connection: HTTPConnection) -> None:
     if connection.scope["state"]["caller"] is not None:  # else the door has let a guest in
         try:
             permit(connection.scope, Permission.predict)

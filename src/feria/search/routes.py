@@ -30,7 +30,7 @@ Lang = Annotated[
 ]
 
 
-def filters_asked(
+async def filters_asked(
     category: Annotated[CategoryPath | None, Query(description="With those below it.")] = None,
     brand: Annotated[
         list[Annotated[Text, Field(max_length=100)]] | None,

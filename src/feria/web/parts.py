@@ -19,7 +19,7 @@ else:
 
     class Part:
         def __class_getitem__(cls, kind: type) -> Any:
-            def find(connection: HTTPConnection) -> Any:
+            async def find(connection: HTTPConnection) -> Any:  # a plain function would change thread
                 return connection.state.parts[kind]
 
             return Annotated[kind, Depends(find)]
