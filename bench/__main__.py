@@ -30,6 +30,7 @@ SCRIPTS = (
     "catalog_import",
     "recommendations",
     "chat",
+    "web_app",
     "kv",
     "kv_visible",
     "gossip_rounds",
