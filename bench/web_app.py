@@ -1,4 +1,4 @@
-"""Promise `web_app`: weight of the first page, when it can be used, from an event to the screen, open pages."""
+"""Promise `web_app`: weight of the first page, time to use it, from an event to the screen, open pages."""
 
 import csv
 import json
