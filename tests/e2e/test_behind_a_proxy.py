@@ -143,5 +143,6 @@ async def test_nodes_with_a_database_each_serve_the_same_models(tmp_path: Path) 
             assert reply.json()["predictions"] == [8.0]
             nodes[0].kill()
             assert await served(proxy.url, [[4.0]]) == [8.0]
-            # What was the dead node's own is with it.
-            assert (await http.get(f"/v1/tasks/{task['id']}")).status_code == 404
+            # Tasks travel with the cluster as models do.
+            reply = await http.get(f"/v1/tasks/{task['id']}/result")
+            assert (reply.status_code, reply.json()["predictions"]) == (200, [8.0])
