@@ -33,6 +33,7 @@ SCRIPTS = (
     "web_app",
     "kv",
     "kv_visible",
+    "model_travel",
     "gossip_rounds",
     "failure_detection",
     "fed_round",
