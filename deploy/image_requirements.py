@@ -7,7 +7,7 @@ import sys
 import tomllib
 from pathlib import Path
 
-EXTRAS = ("postgresql", "mariadb", "redis", "otel")
+EXTRAS = ("postgresql", "mariadb", "redis", "celery", "otel")
 
 if __name__ == "__main__":
     text = (Path(__file__).parents[1] / "pyproject.toml").read_text(encoding="utf-8")
