@@ -11,65 +11,11 @@ import anyio.to_thread
 import httpx
 
 import nets
-from cli.running import FERIA
-from e2e.test_worker_kills import Program
-from programs import free_port, wait
+from e2e.three_nodes import GONE, NAMES, Cluster
+from programs import wait
 
-NAMES = "abc"
 FROZEN_SECONDS = 9.0
 """Longer than it takes until the others think a node dead, and go on with its tasks."""
-GONE = (httpx.TransportError, httpx.HTTPStatusError)
-
-
-class Cluster:
-    def __init__(self, folder: Path) -> None:
-        self.ports = {name: free_port() for name in NAMES}
-        gossip = {name: free_port() for name in NAMES}
-        self.nodes = {
-            name: Program(
-                [str(FERIA), "serve", "--home", str(folder / name), "--port", str(self.ports[name])]
-                + ["--gossip-port", str(gossip[name])]
-                + [
-                    word
-                    for other in NAMES
-                    if other != name
-                    for word in ("--join", f"127.0.0.1:{gossip[other]}")
-                ],
-                folder,
-                {"FERIA_CLUSTER__NAME": name, "FERIA_CLUSTER__TAKEOVER_SECONDS": "1"},
-            )
-            for name in NAMES
-        }
-
-    def url(self, name: str, path: str) -> str:
-        return f"http://127.0.0.1:{self.ports[name]}{path}"
-
-    def ask(self, name: str, path: str) -> httpx.Response:
-        return httpx.get(self.url(name, path), timeout=10).raise_for_status()
-
-    def answers(self, name: str, path: str) -> bool:
-        try:
-            self.ask(name, path)
-        except GONE:
-            return False
-        return True
-
-    def all_met(self) -> bool:
-        for name in NAMES:
-            if not self.answers(name, "/v1/cluster"):
-                return False
-            members = self.ask(name, "/v1/cluster").json()["members"]
-            if [member["state"] for member in members] != ["alive"] * (len(NAMES) - 1):
-                return False
-        return True
-
-    def predicts(self, name: str, model: str) -> float | None:
-        try:
-            url = self.url(name, f"/v1/models/{model}/predict")
-            answer = httpx.post(url, json={"rows": [[10.0]]}, timeout=10).raise_for_status().json()
-        except GONE:
-            return None
-        return float(answer["predictions"][0])
 
 
 class Submitting(threading.Thread):
@@ -106,10 +52,7 @@ def kill_and_freeze(folder: Path) -> None:
     with contextlib.ExitStack() as stack:
         a, b, c = [stack.enter_context(cluster.nodes[name]) for name in NAMES]
         wait(cluster.all_met)
-        published = httpx.post(
-            cluster.url("a", "/v1/models/line"), files={"file": ("line.onnx", nets.linear([2.0]))}, timeout=60
-        )
-        published.raise_for_status()
+        cluster.publish("a", "line", nets.linear([2.0]))
         for name in NAMES:
             wait(lambda name=name: cluster.predicts(name, "line") == 20.0)  # type: ignore[misc]
 
