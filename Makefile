@@ -63,7 +63,7 @@ site: $(READY) ## Build the documentation as a site into site/
 bench: $(READY) ## Measure the promises, each beside its floor
 	@$(BIN)/python -m bench $(ARGS)
 
-bench-peers: $(READY) ## Measure beside LitServe, MLServer, BentoML, Celery and Flower on Ray, each in an environment of its own
+bench-peers: $(READY) ## Measure beside LitServe, MLServer, BentoML, Celery, Flower on Ray, NVFlare, Gradio and NiceGUI, each in an environment of its own
 	@$(BIN)/python -m bench.peers $(ARGS)
 
 training: $(READY) ## Install PyTorch beside the project, for training/ alone

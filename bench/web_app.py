@@ -41,12 +41,12 @@ new MutationObserver(() => {
 
 
 def run(run: Run) -> Outcome:
-    with feria_node(run.scratch, "pages") as (process, port), _chromium() as browser:
+    with feria_node(run.scratch, "pages") as (process, port), chromium() as browser:
         url = f"http://127.0.0.1:{port}"
-        weights, moments = _loads(browser, url, 1 if run.quick else LOADS, run)
+        weights, moments = loads(browser, url, 1 if run.quick else LOADS, run)
         _register(url, run.scratch)
         delays = _delays(browser, url, 5 if run.quick else ROUNDS, run)
-        page_kib = _kept_open(browser, url, Tree(process.pid), 4 if run.quick else OPEN, run)
+        page_kib = kept_open(browser, f"{url}/cluster", Tree(process.pid), 4 if run.quick else OPEN, run)
     weight = spread(weights)
     return Outcome(
         NAME,
@@ -78,7 +78,7 @@ def _row(what: str, found: Spread) -> list[str]:
 
 
 @contextmanager
-def _chromium() -> Iterator[Browser]:
+def chromium() -> Iterator[Browser]:
     found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if found is None:
         raise Failed("There is no Chromium; `make test-tools` installs it.")
@@ -88,7 +88,9 @@ def _chromium() -> Iterator[Browser]:
         browser.close()
 
 
-def _loads(browser: Browser, url: str, times: int, run: Run) -> tuple[list[float], list[float]]:
+def loads(
+    browser: Browser, url: str, times: int, run: Run, button: str = "main button"
+) -> tuple[list[float], list[float]]:
     """Bytes and milliseconds of the first page, each time to a browser that has never been there."""
     weights, moments = [], []
     for turn in range(times + 1):
@@ -105,7 +107,7 @@ def _loads(browser: Browser, url: str, times: int, run: Run) -> tuple[list[float
         network.on("Network.loadingFinished", count)
         network.send("Network.enable")
         page.goto(url, wait_until="commit")
-        page.locator("main button").first.wait_for()
+        page.locator(button).first.wait_for()
         pressed: float = page.evaluate("performance.now()")
         page.wait_for_load_state("networkidle")
         context.close()
@@ -169,14 +171,14 @@ def _until_ended(url: str, job: int) -> None:
         time.sleep(0.1)
 
 
-def _kept_open(browser: Browser, url: str, node: Tree, pages: int, run: Run) -> float:
-    """KiB that the node grows by for each page that watches it."""
+def kept_open(browser: Browser, url: str, node: Tree, pages: int, run: Run) -> float:
+    """KiB that the server's processes grow by for each page that is open."""
     run.tell(f"{pages} pages kept open")
     opened: list[Page] = []
 
     def add() -> None:
         opened.append(browser.new_context().new_page())
-        opened[-1].goto(f"{url}/cluster")
+        opened[-1].goto(url)
         opened[-1].wait_for_timeout(300)
 
     for _ in range(2):

@@ -5,7 +5,7 @@ import sys
 
 from bench.__main__ import measure
 
-SCRIPTS = ("pictures", "queues", "federations", "silos")
+SCRIPTS = ("pictures", "queues", "federations", "silos", "pages")
 
 
 def main() -> int:

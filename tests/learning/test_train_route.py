@@ -55,7 +55,7 @@ async def test_progress_is_streamed_to_who_asks_for_it(http: httpx.AsyncClient) 
     assert {event for event, _ in progress} == {"progress"}
     assert [data["done"] for _, data in progress] == sorted(data["done"] for _, data in progress)
     assert (name, model["version"]) == ("trained", 1)
-    assert (await http.get("/v1/models/buyers")).json()["models"] == [model]
+    assert (await http.get("/v1/models/buyers")).json()["models"] == [model | {"here": 1.0}]
 
 
 async def test_an_error_ends_the_stream_as_its_last_event(http: httpx.AsyncClient) -> None:
