@@ -236,10 +236,13 @@ class Store:
                     changed.set_result(None)
         for watch in self._watches:
             watch.hear(changes, self.place)
-        if self._listeners:
-            self._news |= {row.key: None for _, row in changes}
-            if self._telling is None or self._telling.done():
-                self._telling = asyncio.create_task(self._tell())
+        prefixes = tuple(prefix for prefix, _ in self._listeners)
+        news = {row.key: None for _, row in changes if row.key.startswith(prefixes)}
+        self._news |= news
+        if self._telling is not None and not self._telling.done():
+            return
+        if news:
+            self._telling = asyncio.create_task(self._tell())
         else:
             self._told = self.place
 
@@ -254,6 +257,7 @@ class Store:
                         except Exception:
                             log.exception("A listener of %r failed.", key)
             self._told = upto
+        self._told = self.place
 
     async def close(self) -> None:
         if self._telling is not None:
