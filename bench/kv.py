@@ -6,6 +6,7 @@ from bench.contenders import Contender, Lines
 from bench.debian import version
 from bench.key_stores import (
     ETCD,
+    KEYS,
     OURS,
     REDIS,
     VALUE_BYTES,
@@ -69,11 +70,10 @@ def run(run: Run) -> Outcome:
             ),
         ]  # fmt: skip
         many = run.pick(CONNECTIONS, PROMISED)
-        for contender in puts[
-            :3
-        ]:  # so that each key is there, and nothing is compiled or grown while measured
+        for contender in puts[:3]:  # each key is there then, and nothing is compiled or grown while measured
             run.tell(f"filling {contender.name}")
-            contender.measure(PROMISED, 8 * run.seconds if not run.quick else 4.0)
+            rate = contender.measure(PROMISED, 2.0).rate
+            contender.measure(PROMISED, max(8 * run.seconds, 4 * KEYS / rate))
         written = take_turns(puts, many, run.rounds, run.seconds, run.tell)
         read = take_turns(gets, many, run.rounds, run.seconds, run.tell)
     return Outcome(
