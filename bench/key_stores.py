@@ -15,7 +15,7 @@ import msgspec
 
 from bench.contenders import MAX_REQUESTS, ROOT, Lines, Sample, feria_node
 from bench.debian import libraries, program
-from bench.load import Answer, Order
+from bench.load import Answer, Order, whole_length, whole_reply
 from bench.processes import Failed, Process, free_port, running
 
 VALUE_BYTES = 200
@@ -62,6 +62,19 @@ class Asked:
             rss=answer.rss / 2**20,
             client=answer.client_cpu / answer.seconds,
         )
+
+
+def ask_each(store: Asked) -> None:
+    """Every request once, one after the other. Raises `Failed`."""
+    whole_of = whole_reply if store.redis else whole_length
+    with socket.create_connection(("127.0.0.1", store.port)) as line:
+        for request in store.requests:
+            line.sendall(request)
+            got = b""
+            while not (whole := whole_of(got)) or len(got) < whole:
+                got += line.recv(65536)
+            if not got.startswith(tuple(store.right)):
+                raise Failed(f"{store.name} answered {got[:300]!r}")
 
 
 # ------------------------------------------------------------------------------ how to ask

@@ -1,17 +1,18 @@
 """Durable puts and gets of one member, beside etcd, Redis that syncs each write, and SQLite alone."""
 
 from contextlib import ExitStack
+from typing import cast
 
 from bench.contenders import Contender, Lines
 from bench.debian import version
 from bench.key_stores import (
     ETCD,
-    KEYS,
     OURS,
     REDIS,
     VALUE_BYTES,
     Asked,
     Floor,
+    ask_each,
     etcd,
     etcd_get,
     etcd_put,
@@ -70,10 +71,12 @@ def run(run: Run) -> Outcome:
             ),
         ]  # fmt: skip
         many = run.pick(CONNECTIONS, PROMISED)
-        for contender in puts[:3]:  # each key is there then, and nothing is compiled or grown while measured
+        for contender in cast(
+            list[Asked], puts[:3]
+        ):  # each key is there then, and nothing is compiled or grown while measured
             run.tell(f"filling {contender.name}")
-            rate = contender.measure(PROMISED, 2.0).rate
-            contender.measure(PROMISED, max(8 * run.seconds, 4 * KEYS / rate))
+            ask_each(contender)
+            contender.measure(PROMISED, run.seconds)
         written = take_turns(puts, many, run.rounds, run.seconds, run.tell)
         read = take_turns(gets, many, run.rounds, run.seconds, run.tell)
     return Outcome(
