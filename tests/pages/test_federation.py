@@ -35,7 +35,7 @@ def test_a_job_is_ordered_watched_to_its_end_and_its_model_answers(visit: Visiti
     expect(page.locator("[data-figure=round]")).to_contain_text("6")
     chart = page.get_by_role("img", name=re.compile("^Accuracy per round of 6 rounds"))
     expect(chart).to_be_visible()
-    assert chart.locator("path.ln:not(.casing)").count() == 3
+    expect(chart.locator("path.ln:not(.casing)")).to_have_count(3)
     expect(page.get_by_text("Round 6 closed")).to_be_visible()
     page.get_by_role("button", name="Loss").click()
     expect(page).to_have_url(re.compile("chart=loss"))
